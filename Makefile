@@ -1,0 +1,35 @@
+# What a developer runs, and .ci/run too. The environment is the active one, else .venv.
+PYTHON ?= $(shell [ -z "$$VIRTUAL_ENV" ] && [ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
+
+.PHONY: check test slow lint types wheel proto bench gpu
+
+check: test lint types
+
+test:  # pytest fails by itself where it finds no test
+	$(PYTHON) -m pytest -q -m "not slow"
+
+slow:  # minutes: the whole LeNet run
+	$(PYTHON) -m pytest -q -m slow
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:  # mypy sees the mapping of setup.py only on a tree of links
+	rm -rf .typecheck && mkdir .typecheck
+	cp -as "$(CURDIR)/minicaffe" .typecheck/
+	for part in layers solvers proto models; do ln -s "$(CURDIR)/$$part" .typecheck/minicaffe/$$part; done
+	cd .typecheck && "$$(command -v ../$(PYTHON) || command -v $(PYTHON))" -m mypy --config-file ../pyproject.toml -p minicaffe
+
+wheel:
+	rm -rf build dist
+	$(PYTHON) -m build --wheel --outdir dist
+
+proto:  # needs pip install -e '.[proto]'; the result is committed
+	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/minicaffe.proto
+
+bench:  # needs PyTorch: see benchmarks/README.md
+	$(PYTHON) benchmarks/step_time.py benchmarks/nets/lenet.prototxt benchmarks/nets/cifar10_quick.prototxt
+
+gpu:
+	$(PYTHON) -m pytest -q -m gpu

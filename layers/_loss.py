@@ -1,0 +1,97 @@
+"""What losses share: their divisor, and the labels they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan, prod
+from types import ModuleType
+from typing import NoReturn
+
+from minicaffe.blob import Blob
+from minicaffe.device import Array
+from minicaffe.errors import LayerConfigError, ShapeError, ValueRangeError
+from minicaffe.proto.minicaffe_pb2 import AccuracyParameter, LayerParameter, LossParameter
+
+
+def read_normalization(param: LayerParameter, default: int = LossParameter.VALID) -> int:
+    """The mode in ``loss_param``; ``normalization`` goes before the old ``normalize``."""
+    given = param.loss_param
+    if given.HasField("normalize") and not given.HasField("normalization"):
+        return LossParameter.VALID if given.normalize else LossParameter.BATCH_SIZE
+    return given.normalization if given.HasField("normalization") else default
+
+
+def divisor(mode: int, outer: int, inner: int, valid: Array, xp: ModuleType) -> Array | int:
+    """What the sum over all positions is divided by; at least 1.
+
+    Args:
+        mode: a ``LossParameter.NormalizationMode``.
+        outer: number of items.
+        inner: positions in an item.
+        valid: number of positions that are not ignored, an array of no axes.
+        xp: array module of ``valid``.
+    """
+    if mode == LossParameter.VALID:
+        return xp.maximum(valid, 1)  # on its device: nothing waits for it
+    if mode == LossParameter.NONE:
+        return 1
+    return max(1, outer * inner if mode == LossParameter.FULL else outer)
+
+
+def read_ignore(param: LossParameter | AccuracyParameter) -> float:
+    """``ignore_label``, or NaN, which no label equals."""
+    return float(param.ignore_label) if param.HasField("ignore_label") else nan
+
+
+def positions(scores: Blob, labels: Blob, axis: int) -> tuple[int, int, int]:
+    """(outer, classes, inner) of ``scores`` around ``axis``, once ``labels`` are known to fit.
+
+    Raises:
+        ShapeError: there is no such axis, no class, or not one label a position.
+    """
+    axis = scores.canonical_axis(axis)
+    around = scores.shape[:axis] + scores.shape[axis + 1 :]
+    if not scores.shape[axis]:
+        raise ShapeError(f"bottom[0] has shape {scores.shape}, expected a class along axis {axis}")
+    if labels.count != prod(around):
+        hint = ""
+        if labels.shape == scores.shape:
+            hint = "; a label is the number of a class, not a vector with a 1 in its place"
+        elif scores.count == prod(labels.shape[:1]):
+            hint = "; are the bottoms in the wrong order?"
+        raise ShapeError(
+            f"bottom[1] has shape {labels.shape}, {labels.count} label(s), expected "
+            f"{prod(around)}, as in {around}: bottom[0] has shape {scores.shape}, and every "
+            f"position outside its axis {axis} takes a label{hint}"
+        )
+    return prod(scores.shape[:axis]), scores.shape[axis], prod(scores.shape[axis + 1 :])
+
+
+def refuse_label(labels: Blob, index: int, shape: tuple[int, int, int], ignore: float) -> NoReturn:
+    """Raise for the label at flat ``index``, which is no class of (outer, classes, inner).
+
+    Raises:
+        ValueRangeError: always.
+    """
+    _, classes, inner = shape
+    value = float(labels.device.to_numpy(labels.data.reshape(-1)[index : index + 1])[0])
+    row, position = divmod(index, inner)
+    where = f"row {row}, position {position}" if inner > 1 else f"row {row}"
+    also = "" if ignore != ignore else f", or ignore_label ({ignore:.0f})"
+    raise ValueRangeError(
+        f"bottom[1] holds the label {value:g} at {where}, expected 0..{classes - 1}{also}: "
+        f"bottom[0] has {classes} class(es)"
+    )
+
+
+def refuse_label_gradient(propagate_down: Sequence[bool], index: int = 1) -> None:
+    """Refuse ``propagate_down`` where it asks for a gradient for the labels, bottom ``index``.
+
+    Raises:
+        LayerConfigError: it does.
+    """
+    if len(propagate_down) > index and propagate_down[index]:
+        raise LayerConfigError(
+            f"propagate_down[{index}] is true, expected false: bottom[{index}] holds labels, "
+            "which have no gradient"
+        )

@@ -1,0 +1,103 @@
+"""Flags that several commands have, and what their values mean."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from minicaffe.errors import MinicaffeError
+
+if TYPE_CHECKING:
+    from minicaffe.proto.minicaffe_pb2 import NetState
+
+
+def add_definition(parser: argparse.ArgumentParser, name: str, what: str) -> None:
+    """Take a prototxt as an argument, and as the flag ``--name`` that the original has."""
+    parser.add_argument(name, nargs="?", metavar=name.upper(), help=what)
+    parser.add_argument(
+        f"--{name}", dest=f"{name}_flag", metavar="FILE", help=f"{name.upper()}, the original's way"
+    )
+
+
+def definition(args: argparse.Namespace, name: str) -> str:
+    """The prototxt that was given, either way.
+
+    Raises:
+        MinicaffeError: none, or two.
+    """
+    given = [path for path in (getattr(args, name), getattr(args, f"{name}_flag")) if path]
+    if len(given) != 1:
+        found = "none is given" if not given else f"{given[0]} and {given[1]} are given"
+        raise MinicaffeError(
+            f"{args.command} needs one {name} definition, {found}: "
+            f"minicaffe {args.command} {name.upper()}.prototxt"
+        )
+    return str(given[0])
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """``MODEL`` and the number of iterations, as ``test`` and ``time`` have them."""
+    add_definition(parser, "model", "the net's definition, a prototxt")
+    parser.add_argument(
+        "--iterations",
+        type=positive,
+        default=50,
+        metavar="N",
+        help="number of iterations (default: 50)",
+    )
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """``--level`` and ``--stage``: which layers of a definition are in."""
+    parser.add_argument("--level", type=int, metavar="N", help="level of the net's state")
+    parser.add_argument("--stage", metavar="A,B", help="stages to add to the net's state")
+
+
+def apply_state(args: argparse.Namespace, state: NetState) -> None:
+    """Put ``--level`` and ``--stage`` into ``state``, where they are given."""
+    if args.level is not None:
+        state.level = args.level
+    if args.stage:  # extending by nothing would write an empty state into the log
+        state.stage.extend(comma_list(args.stage))
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """On what to compute, and where the log goes."""
+    parser.add_argument("--gpu", metavar="ID", help="GPU to use; without it, the CPU")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="CPU threads (default: all cores)"
+    )
+    parser.add_argument("--log", metavar="FILE", help="append the log to FILE as well")
+    parser.add_argument("--quiet", action="store_true", help="show warnings and errors alone")
+
+
+def comma_list(value: str | None) -> list[str]:
+    """The names in ``a,b``."""
+    return [part.strip() for part in (value or "").split(",") if part.strip()]
+
+
+def positive(text: str) -> int:
+    """``text`` as a number above 0, for argparse."""
+    number = int(text) if text.strip().isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from 1 up")
+    return number
+
+
+def use_threads(count: int | None) -> None:
+    """Compute on ``count`` threads; None: as the environment and the machine have it.
+
+    Raises:
+        MinicaffeError: more than there are.
+    """
+    if count is None:
+        return
+    import threadpoolctl
+
+    from minicaffe.ops.numba_cpu import numba
+
+    most = int(numba.config.NUMBA_NUM_THREADS)
+    if count > most:
+        raise MinicaffeError(f"--threads is {count}, expected 1..{most}, as this machine has")
+    numba.set_num_threads(count)
+    threadpoolctl.threadpool_limits(count)

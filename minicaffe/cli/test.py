@@ -1,0 +1,70 @@
+"""``minicaffe test``: the mean outputs of a trained net.
+
+After: tools/caffe.cpp (test). Difference: the level of the definition's ``state`` stays where
+``-level`` is not given.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from minicaffe import log
+from minicaffe.cli import _flags
+from minicaffe.errors import MinicaffeError
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "test",
+        help="score a net with trained weights",
+        description="Run a net in the TEST phase, and print each output and its mean.",
+        epilog="example: minicaffe test -model net.prototxt -weights net.caffemodel",
+    )
+    _flags.add_model(parser)
+    parser.add_argument("--weights", metavar="FILE", help="the trained .caffemodel")
+    _flags.add_state(parser)
+    _flags.add_machine(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score."""
+    path = _flags.definition(args, "model")
+    if not args.weights:
+        raise MinicaffeError("test needs trained weights, none are given: -weights F.caffemodel")
+
+    from minicaffe.cli._device import device_for
+    from minicaffe.net import Net, closing
+    from minicaffe.proto.files import open_file
+    from minicaffe.proto.minicaffe_pb2 import TEST
+    from minicaffe.proto.text import read_net
+    from minicaffe.weights import load_weights
+
+    definition = read_net(path)
+    definition.state.phase = TEST
+    _flags.apply_state(args, definition.state)
+    open_file(args.weights).close()  # if it is missing, say so before the net is built
+    device = device_for(args, where="caffe.cpp:275")
+    _flags.use_threads(args.threads)
+    net = Net(definition, definition.state, device)
+    with closing(net):
+        load_weights(net, args.weights)
+        _score(net, args.iterations)
+    return 0
+
+
+def _score(net: Any, iterations: int) -> None:
+    log.info("caffe.cpp:281", f"Running for {iterations} iterations.")
+    sums: list[float] = []
+    loss = 0.0
+    for batch in range(iterations):
+        loss += float(net.forward())
+        outputs = list(net.output_values())
+        for name, value, _ in outputs:
+            log.info("caffe.cpp:304", f"Batch {batch}, {name} = {log.number(value)}")
+        sums = sums or [0.0] * len(outputs)
+        sums = [total + value for total, (_, value, _) in zip(sums, outputs, strict=True)]
+    log.info("caffe.cpp:309", f"Loss: {log.number(loss / iterations)}")
+    for (name, _, weight), total in zip(outputs, sums, strict=True):
+        log.info("caffe.cpp:321", log.output(name, total / iterations, weight))

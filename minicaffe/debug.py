@@ -1,0 +1,63 @@
+"""What ``debug_info`` logs: the mean magnitude of every blob, as it is computed.
+
+After: src/caffe/net.cpp (ForwardDebugInfo, BackwardDebugInfo).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from minicaffe import log
+from minicaffe.backward import Step
+from minicaffe.device import Array, Device
+from minicaffe.params import Param
+
+
+def forward(step: Step) -> None:
+    """After a layer's forward: its tops and its parameters."""
+    for name, blob in zip(step.top_names, step.top, strict=True):
+        _line("[Forward]", step, f"top blob {name} data", _mean(blob.device, blob.data))
+    for label, blob in zip(_labels(step), step.layer.blobs, strict=True):
+        _line("[Forward]", step, f"param blob {label} data", _mean(blob.device, blob.data))
+
+
+def backward(step: Step) -> None:
+    """After a layer's backward: the gradients it wrote."""
+    for name, blob, wanted in zip(step.bottom_names, step.bottom, step.propagate_down, strict=True):
+        if wanted:
+            _line("[Backward]", step, f"bottom blob {name} diff", _mean(blob.device, blob.diff))
+    for label, blob, wanted in zip(
+        _labels(step), step.layer.blobs, step.layer.param_propagate_down, strict=True
+    ):
+        if wanted:
+            _line("[Backward]", step, f"param blob {label} diff", _mean(blob.device, blob.diff))
+
+
+def totals(params: Sequence[Param]) -> None:
+    """After the whole backward pass: the norms of all parameters and all gradients."""
+    sums = [0.0] * 4
+    for param in params:
+        to_numpy = param.blob.device.to_numpy
+        for index, array in enumerate((param.blob.data, param.blob.diff)):
+            sums[index] += float(to_numpy(abs(array).sum()))
+            sums[2 + index] += float(to_numpy((array * array).sum()))
+    l1 = f"({log.number(sums[0])}, {log.number(sums[1])})"
+    l2 = f"({log.number(sums[2] ** 0.5)}, {log.number(sums[3] ** 0.5)})"
+    log.info(
+        "net.cpp:657",
+        f"    [Backward] All net params (data, diff): L1 norm = {l1}; L2 norm = {l2}",
+    )
+
+
+def _labels(step: Step) -> list[str]:
+    given = [spec.name for spec in step.layer.param.param]
+    return [(given[i] if i < len(given) else "") or str(i) for i, _ in enumerate(step.layer.blobs)]
+
+
+def _mean(device: Device, array: Array) -> float:
+    return float(device.to_numpy(abs(array).sum())) / max(1, int(array.size))
+
+
+def _line(direction: str, step: Step, what: str, value: float) -> None:
+    where = "net.cpp:603" if direction == "[Forward]" else "net.cpp:620"
+    log.info(where, f"    {direction} Layer {step.name}, {what}: {log.number(value)}")

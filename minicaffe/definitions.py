@@ -1,0 +1,118 @@
+"""From a solver's definition to those of its nets, each with the state it runs in.
+
+After: src/caffe/solver.cpp (InitTrainNet, InitTestNets).
+"""
+
+from __future__ import annotations
+
+from minicaffe import log
+from minicaffe.errors import SolverConfigError
+from minicaffe.proto.minicaffe_pb2 import (
+    TEST,
+    TRAIN,
+    NetParameter,
+    NetState,
+    Phase,
+    SolverParameter,
+)
+from minicaffe.proto.text import read_net
+from minicaffe.proto.upgrade import upgrade_net
+from minicaffe.solvers import check_policy
+
+_TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
+_AT_LEAST = {
+    "max_iter": 0,
+    "iter_size": 1,
+    "average_loss": 1,
+    "display": 0,
+    "snapshot": 0,
+    "test_interval": 0,
+}
+
+
+def check_solver(param: SolverParameter) -> None:
+    """Refuse what cannot be followed, before anything is built.
+
+    Raises:
+        SolverConfigError: says which field, what it is and what it may be.
+    """
+    given = [name for name in _TRAIN_FIELDS if param.HasField(name)]
+    if len(given) != 1:
+        found = ", ".join(given) or "none is"
+        raise SolverConfigError(
+            f"{found} given, expected exactly one of {', '.join(_TRAIN_FIELDS)}: "
+            "it says what to train"
+        )
+    for field, least in _AT_LEAST.items():
+        if getattr(param, field) < least:
+            raise SolverConfigError(f"{field} is {getattr(param, field)}, expected >= {least}")
+    if param.regularization_type not in ("L1", "L2"):
+        raise SolverConfigError(
+            f"regularization_type is {param.regularization_type!r}, expected L1 or L2"
+        )
+    check_policy(param)
+    _check_tests(param)
+
+
+def _check_tests(param: SolverParameter) -> None:
+    own = len(param.test_net) + len(param.test_net_param)
+    shared = param.HasField("net") or param.HasField("net_param")
+    iters = len(param.test_iter)
+    if (iters < own) if shared else (iters != own):
+        raise SolverConfigError(
+            f"test_iter is given {iters} time(s), expected {'at least ' if shared else ''}{own}: "
+            "one for each test net"
+        )
+    if len(param.test_state) not in (0, iters):
+        raise SolverConfigError(
+            f"test_state is given {len(param.test_state)} time(s), expected none or {iters}: "
+            "one for each test net"
+        )
+    if iters and not param.test_interval:
+        raise SolverConfigError(
+            "test_interval is 0, expected > 0: there are test nets (set it beyond max_iter to "
+            "test at the end alone)"
+        )
+    for value in param.test_iter:
+        if value < 1:
+            raise SolverConfigError(f"test_iter is {value}, expected >= 1")
+
+
+def train_net(param: SolverParameter) -> tuple[NetParameter, NetState]:
+    """The definition to train and its state; ``param`` has passed ``check_solver``."""
+    if param.HasField("train_net_param"):
+        log.info("solver.cpp:87", "Creating training net specified in train_net_param.")
+        net = upgrade_net(param.train_net_param)
+    elif param.HasField("net_param"):
+        log.info("solver.cpp:97", "Creating training net specified in net_param.")
+        net = upgrade_net(param.net_param)
+    else:
+        path = param.train_net or param.net
+        log.info("solver.cpp:102", f"Creating training net from net file: {path}")
+        net = read_net(path)
+    return net, _state(TRAIN, net, param.train_state)
+
+
+def test_nets(param: SolverParameter) -> list[tuple[NetParameter, NetState]]:
+    """The definitions to test with and their states, one for each ``test_iter``."""
+    nets = [(upgrade_net(net), "test_net_param") for net in param.test_net_param]
+    nets += [(read_net(path), f"test_net file: {path}") for path in param.test_net]
+    while len(nets) < len(param.test_iter):
+        if param.HasField("net_param"):
+            nets.append((upgrade_net(param.net_param), "net_param"))
+        else:
+            nets.append((read_net(param.net), f"net file: {param.net}"))
+    result = []
+    for index, (net, source) in enumerate(nets):
+        log.info("solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
+        given = param.test_state[index] if param.test_state else NetState()
+        result.append((net, _state(TEST, net, given)))
+    return result
+
+
+def _state(phase: Phase, net: NetParameter, given: NetState) -> NetState:
+    """The phase, overridden by the net's own state, overridden by the solver's."""
+    state = NetState(phase=phase)
+    state.MergeFrom(net.state)
+    state.MergeFrom(given)
+    return state

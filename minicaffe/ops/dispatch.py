@@ -1,0 +1,79 @@
+"""One name, several bodies: the reference in ``xp``, and for numpy a compiled one behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, update_wrapper
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minicaffe import log
+
+OPS: dict[str, Op] = {}  # "pooling.max_pool" -> op; tests hold each compiled body to its reference
+_reference_only = bool(os.environ.get("MINICAFFE_REFERENCE_BODIES"))
+
+
+class Op:
+    """A function ``op(xp, *args)`` whose body is chosen by where its arrays live.
+
+    Attributes:
+        reference: the body for every ``xp``: short, plainly right, the measure of the other.
+        module: where the compiled body of the same name is; it takes ``*args``, without ``xp``.
+    """
+
+    def __init__(self, reference: Callable[..., Any], module: str) -> None:
+        self.reference = reference
+        self.module = module
+        update_wrapper(self, reference)
+
+    def __call__(self, xp: ModuleType, *args: Any) -> Any:
+        """Run the compiled body where there is one for ``xp``, else the reference."""
+        if xp is np and not _reference_only and _has_numba():
+            return self.compiled(*args)
+        return self.reference(xp, *args)
+
+    @cached_property
+    def compiled(self) -> Callable[..., Any]:
+        """The compiled body; importing it is what loads Numba."""
+        body: Callable[..., Any] = getattr(import_module(self.module), self.reference.__name__)
+        return body
+
+
+def compiled_in(module: str) -> Callable[[Callable[..., Any]], Op]:
+    """Decorator: the function's body for numpy is that of the same name in ``module``."""
+
+    def decorate(reference: Callable[..., Any]) -> Op:
+        op = Op(reference, module)
+        OPS[f"{reference.__module__.rpartition('.')[2]}.{reference.__name__}"] = op
+        return op
+
+    return decorate
+
+
+@contextmanager
+def reference_bodies() -> Iterator[None]:
+    """Inside, every op runs its reference body."""
+    global _reference_only
+    before, _reference_only = _reference_only, True
+    try:
+        yield
+    finally:
+        _reference_only = before
+
+
+_numba: bool | None = None
+
+
+def _has_numba() -> bool:
+    global _numba
+    if _numba is None:
+        _numba = find_spec("numba") is not None
+        if not _numba:
+            log.warning("ops.py:1", "Numba is not installed: the slower NumPy bodies run")
+    return _numba

@@ -1,0 +1,246 @@
+"""Pooling over two spatial axes for the CPU: planes are independent, so threads share them out.
+
+Maxima: the windows people use (2x2 stride 2, 3x3 stride 1 or 2) are written out, and inside the
+row vectorise; the rest, and windows that hang over the left or right edge, are plain loops.
+Means: rows of a window are added up first, contiguously, into one row that has the pad as zeros,
+then along that row, so that no window needs a bounds check.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicaffe.device import Array
+from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
+from minicaffe.ops.pooling import LOWEST, Windows
+
+
+def max_pool(x: Array, y: Array, index: Array, windows: Windows) -> None:
+    """``pooling.max_pool``."""
+    x, y, index = _planes(x), _planes(y), _planes(index)
+    if all(w.kernel == w.stride == 2 and not w.pad and not w.size % 2 for w in windows):
+        _max_pool_halving(x, y, index)
+    else:
+        _max_pool(x, y, index, *_numbers(windows))
+
+
+def max_pool_grad(dy: Array, index: Array, dx: Array, windows: Windows) -> None:
+    """``pooling.max_pool_grad``."""
+    _scatter(_flat_planes(dy), _flat_planes(index), _flat_planes(dx))
+
+
+def average_pool(x: Array, y: Array, windows: Windows) -> None:
+    """``pooling.average_pool``."""
+    _average_pool(_planes(x), _planes(y), *_numbers(windows), threads())
+
+
+def average_pool_grad(dy: Array, dx: Array, windows: Windows) -> None:
+    """``pooling.average_pool_grad``."""
+    _average_pool_grad(_planes(dy), _planes(dx), *_numbers(windows), threads())
+
+
+def _planes(x: Array) -> Array:
+    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
+
+
+def _flat_planes(x: Array) -> Array:
+    return x.reshape(x.shape[0] * x.shape[1], x.shape[2] * x.shape[3])
+
+
+def _numbers(windows: Windows) -> tuple[int, ...]:
+    """Kernels, strides and pads, each for H then W."""
+    h, w = windows
+    return h.kernel, w.kernel, h.stride, w.stride, h.pad, w.pad
+
+
+@inner
+def _larger(value, position, best, index):
+    larger = value > best
+    return value if larger else best, position if larger else index
+
+
+@inner
+def _window_of_2(x, p, h, w):
+    best, index = x.dtype.type(LOWEST), np.int32(-1)
+    for j in range(2):
+        best, index = _larger(x[p, h, w + j], np.int32(h * x.shape[2] + w + j), best, index)
+    for j in range(2):
+        at = np.int32((h + 1) * x.shape[2] + w + j)
+        best, index = _larger(x[p, h + 1, w + j], at, best, index)
+    return best, index
+
+
+@inner
+def _window_of_3(x, p, top, middle, bottom, w):
+    best, index = x.dtype.type(LOWEST), np.int32(-1)
+    for j in range(3):
+        best, index = _larger(x[p, top, w + j], np.int32(top * x.shape[2] + w + j), best, index)
+    for j in range(3):
+        at = np.int32(middle * x.shape[2] + w + j)
+        best, index = _larger(x[p, middle, w + j], at, best, index)
+    for j in range(3):
+        at = np.int32(bottom * x.shape[2] + w + j)
+        best, index = _larger(x[p, bottom, w + j], at, best, index)
+    return best, index
+
+
+@inner
+def _any_window(x, p, top, bottom, left, right):
+    best, index = x.dtype.type(LOWEST), np.int32(-1)
+    for h in range(top, bottom + 1):
+        for w in range(max(left, 0), min(right, x.shape[2])):
+            best, index = _larger(x[p, h, w], np.int32(h * x.shape[2] + w), best, index)
+    return best, index
+
+
+@kernel
+def _max_pool_halving(x, y, index):
+    for p in prange(len(y)):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                y[p, i, j], index[p, i, j] = _window_of_2(x, p, 2 * i, 2 * j)
+
+
+@inner
+def _max_pool_plane(x, y, index, p, kh, kw, sh, sw, ph, pw):
+    height, width = x.shape[1:]
+    outs = y.shape[2]
+    unrolled = kh == 3 and kw == 3 and (sw == 1 or sw == 2)
+    left = right = 0
+    if unrolled:  # windows [left, right) of a row lie inside it
+        left = min(outs, (pw + sw - 1) // sw)
+        right = max(left, min(outs, (width + pw - kw) // sw + 1))
+    left, skip = max(left, 0), max(left * sw - pw, 0)
+    for i in range(y.shape[1]):
+        start = i * sh - ph
+        # rows are clipped to the input: a row met twice changes no maximum, nor its index
+        top, bottom = max(start, 0), max(0, min(start + kh - 1, height - 1))
+        middle = min(max(start + 1, 0), height - 1)
+        for j in range(left):
+            w = j * sw - pw
+            y[p, i, j], index[p, i, j] = _any_window(x, p, top, bottom, w, w + kw)
+        if unrolled and sw == 2:
+            for j in range(right - left):
+                y[p, i, left + j], index[p, i, left + j] = _window_of_3(
+                    x, p, top, middle, bottom, skip + 2 * j
+                )
+        elif unrolled:
+            for j in range(right - left):
+                y[p, i, left + j], index[p, i, left + j] = _window_of_3(
+                    x, p, top, middle, bottom, skip + j
+                )
+        for j in range(right, outs):
+            w = j * sw - pw
+            y[p, i, j], index[p, i, j] = _any_window(x, p, top, bottom, w, w + kw)
+
+
+@kernel
+def _max_pool(x, y, index, kh, kw, sh, sw, ph, pw):
+    for p in prange(len(y)):
+        _max_pool_plane(x, y, index, p, kh, kw, sh, sw, ph, pw)
+
+
+@kernel
+def _scatter(dy, index, dx):
+    for p in prange(len(dx)):
+        for i in range(dx.shape[1]):
+            dx[p, i] = 0
+        for o in range(dy.shape[1]):
+            if index[p, o] >= 0:
+                dx[p, index[p, o]] += dy[p, o]
+
+
+@inner
+def _length(start, kernel, size, pad):
+    return min(start + kernel, size + pad) - start
+
+
+@inner
+def _factors(y, kernel, stride, size, pad):
+    """One over the length of each window along the rows."""
+    factors = np.empty(y.shape[2], y.dtype)
+    for j in range(factors.size):
+        factors[j] = 1 / _length(j * stride - pad, kernel, size, pad)
+    return factors
+
+
+@inner
+def _sum_along(row, y, p, i, kernel, stride):
+    """y[p, i, j] = the sum of row[stride * j : stride * j + kernel]."""
+    outs = y.shape[2]
+    if kernel == 3 and stride == 2:
+        for j in range(outs):
+            y[p, i, j] = row[2 * j] + row[2 * j + 1] + row[2 * j + 2]
+    elif kernel == 3 and stride == 1:
+        for j in range(outs):
+            y[p, i, j] = row[j] + row[j + 1] + row[j + 2]
+    else:
+        for j in range(outs):
+            y[p, i, j] = row[stride * j]
+        for offset in range(1, kernel):
+            for j in range(outs):
+                y[p, i, j] += row[stride * j + offset]
+
+
+@inner
+def _average_pool_planes(x, y, first, last, kh, kw, sh, sw, ph, pw):
+    height, width = x.shape[1:]
+    heights, widths = y.shape[1:]
+    padded = np.zeros(max(pw + width, (widths - 1) * sw + kw), x.dtype)
+    row = padded[pw : pw + width]
+    factor = _factors(y, kw, sw, width, pw)
+    for p in range(first, last):
+        for i in range(heights):
+            start = i * sh - ph
+            for w in range(width):
+                row[w] = x[p, max(0, start), w]
+            for h in range(max(0, start) + 1, min(start + kh, height)):
+                for w in range(width):
+                    row[w] += x[p, h, w]
+            _sum_along(padded, y, p, i, kw, sw)
+            down = x.dtype.type(1 / _length(start, kh, height, ph))
+            for j in range(widths):
+                y[p, i, j] *= down * factor[j]
+
+
+@kernel
+def _average_pool(x, y, kh, kw, sh, sw, ph, pw, shares):
+    for t in prange(shares):
+        first, last = len(x) * t // shares, len(x) * (t + 1) // shares
+        _average_pool_planes(x, y, first, last, kh, kw, sh, sw, ph, pw)
+
+
+@inner
+def _average_pool_grad_planes(dy, dx, first, last, kh, kw, sh, sw, ph, pw):
+    height, width = dx.shape[1:]
+    heights, widths = dy.shape[1:]
+    padded = np.empty(max(pw + width, (widths - 1) * sw + kw), dx.dtype)
+    row = padded[pw : pw + width]
+    factor = _factors(dy, kw, sw, width, pw)
+    part = np.empty(widths, dx.dtype)
+    for p in range(first, last):
+        for h in range(height):
+            for w in range(width):
+                dx[p, h, w] = 0
+        for i in range(heights):
+            start = i * sh - ph
+            down = dx.dtype.type(1 / _length(start, kh, height, ph))
+            for j in range(widths):
+                part[j] = dy[p, i, j] * (down * factor[j])
+            for w in range(padded.size):
+                padded[w] = 0
+            for offset in range(kw):
+                for j in range(widths):
+                    padded[j * sw + offset] += part[j]
+            for h in range(max(0, start), min(start + kh, height)):
+                for w in range(width):
+                    dx[p, h, w] += row[w]
+
+
+@kernel
+def _average_pool_grad(dy, dx, kh, kw, sh, sw, ph, pw, shares):
+    for t in prange(shares):
+        first, last = len(dx) * t // shares, len(dx) * (t + 1) // shares
+        _average_pool_grad_planes(dy, dx, first, last, kh, kw, sh, sw, ph, pw)

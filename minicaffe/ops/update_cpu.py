@@ -1,0 +1,46 @@
+"""Compiled bodies of ``minicaffe.ops.update``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicaffe.ops.numba_cpu import kernel, prange
+
+_SHARE = 65536  # elements a task takes: sums do not depend on the number of threads
+
+
+def sgd(w, g, v, scale, l2, l1, rate, momentum):
+    """Flat views of the arrays, constants in their type: one variant of the kernel a type."""
+    to = w.dtype.type
+    _sgd(
+        *(array.reshape(-1) for array in (w, g, v)),
+        *(to(value) for value in (scale, l2, l1, rate, momentum)),
+    )
+
+
+@kernel
+def _sgd(w, g, v, scale, l2, l1, rate, momentum):
+    shares = (w.size + _SHARE - 1) // _SHARE
+    for share in prange(shares):
+        for i in range(share * _SHARE, min(w.size, (share + 1) * _SHARE)):
+            pull = l2 * w[i] + l1 * np.sign(w[i])
+            update = momentum * v[i] + rate * (scale * g[i] + pull)
+            v[i] = update
+            g[i] = update
+            w[i] -= update
+
+
+def sum_of_squares(x):
+    """Partial sums of fixed shares, added in order."""
+    partial = np.empty((x.size + _SHARE - 1) // _SHARE)
+    _sums_of_squares(x.reshape(-1), partial)
+    return partial.sum()
+
+
+@kernel
+def _sums_of_squares(x, partial):
+    for share in prange(partial.size):
+        total = 0.0
+        for i in range(share * _SHARE, min(x.size, (share + 1) * _SHARE)):
+            total += np.float64(x[i]) * np.float64(x[i])
+        partial[share] = total

@@ -1,0 +1,30 @@
+"""SGD: gradient descent with momentum."""
+
+from __future__ import annotations
+
+from minicaffe.ops import update as ops
+from minicaffe.solvers.registry import register_rule
+from minicaffe.solvers.rule import Hyper, Slot, UpdateRule
+
+
+@register_rule("SGD")
+class SGD(UpdateRule):
+    """``v = m v + lr g``; the update is ``v``.
+
+    History: v, the momentum. m is ``momentum``. The learning rate is inside v: when it drops,
+    what v has gathered keeps its size.
+    After: src/caffe/solvers/sgd_solver.cpp; Polyak, "Some methods of speeding up the convergence
+    of iteration methods", 1964.
+    """
+
+    def update(self, slot: Slot, hyper: Hyper) -> None:
+        (v,), g = slot.history, slot.blob.diff
+        v *= self.param.momentum
+        v += (hyper.lr * slot.lr_mult) * g
+        g[...] = v
+
+    def step(self, slot: Slot, hyper: Hyper) -> None:
+        l2, l1 = self.decay(slot)
+        rate = hyper.lr * slot.lr_mult
+        w, g, (v,) = slot.blob.data, slot.blob.diff, slot.history
+        ops.sgd(self.xp, w, g, v, hyper.scale, l2, l1, rate, self.param.momentum)

@@ -1,0 +1,199 @@
+"""Pooling: against loops over windows, its gradients, and what it refuses."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numpy as np
+import pytest
+
+from minicaffe.errors import LayerConfigError, ShapeError
+from minicaffe.testing import check_gradient
+from tests.build import build
+
+SHAPES = [(2, 3, 7, 5), (1, 2, 2, 9)]
+GEOMETRIES = {
+    "lenet": "kernel_size: 2 stride: 2",
+    "alexnet": "kernel_size: 3 stride: 2",
+    "padded": "kernel_size: 3 stride: 2 pad: 1",
+    "floor": "kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR",
+    "inception": "kernel_size: 3 stride: 1 pad: 1 engine: CUDNN",
+    "oblong": "kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 2 pad_h: 1 pad_w: 2",
+    "gaps": "kernel_size: 1 stride: 3 round_mode: FLOOR",
+    "clipped by the other axis's pad": "kernel_h: 1 kernel_w: 3 stride: 4 pad_h: 0 pad_w: 1",
+    "global": "global_pooling: true",
+}
+LOWEST = -3.4028234663852886e38
+
+
+def windows(size, kernel, stride, pad, rounded, clip):
+    """(start, stop) of each window along an axis, pad included, as Caffe's Reshape has it."""
+    out = rounded((size + 2 * pad - kernel) / stride) + 1
+    if clip and (out - 1) * stride >= size + pad:
+        out -= 1
+    starts = [i * stride - pad for i in range(out)]
+    return [(start, min(start + kernel, size + pad)) for start in starts]
+
+
+def reference(x, param):
+    """Caffe's loops: the pooled map, and h * W + w of each maximum."""
+    n, c, height, width = x.shape
+    sizes = {"h": height, "w": width}
+    cut = {}
+    for axis, size in sizes.items():
+        kernel = getattr(param, f"kernel_{axis}") or param.kernel_size
+        stride = getattr(param, f"stride_{axis}") or param.stride
+        pad = getattr(param, f"pad_{axis}") or param.pad
+        kernel = size if param.global_pooling else kernel
+        clip = any(getattr(param, field) for field in ("pad", "pad_h", "pad_w"))
+        cut[axis] = windows(size, kernel, stride, pad, (ceil, floor)[param.round_mode], clip)
+    y = np.empty((n, c, len(cut["h"]), len(cut["w"])))
+    mask = np.empty_like(y)
+    for i, j, k, m in np.ndindex(y.shape):
+        (h0, h1), (w0, w1) = cut["h"][k], cut["w"][m]
+        inside = [
+            (x[i, j, h, w], h * width + w)
+            for h in range(max(h0, 0), min(h1, height))
+            for w in range(max(w0, 0), min(w1, width))
+        ]
+        if param.pool == param.MAX:
+            y[i, j, k, m], mask[i, j, k, m] = max(inside, key=lambda pair: (pair[0], -pair[1]))
+        else:
+            y[i, j, k, m] = sum(value for value, _ in inside) / ((h1 - h0) * (w1 - w0))
+    return y, mask
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_matches_reference(device, rng, shape, geometry, pool):
+    x = rng.integers(-4, 4, shape).astype(float)  # integers, so that maxima tie
+    text = f'type: "Pooling" pooling_param {{ pool: {pool} {GEOMETRIES[geometry]} }}'
+    layer, bottom, top = build(text, device, x, tops=2 if pool == "MAX" else 1)
+    layer.run_forward(bottom, top)
+    y, mask = reference(x, layer.param.pooling_param)
+    np.testing.assert_allclose(device.to_numpy(top[0].data), y, rtol=1e-12)
+    if pool == "MAX":
+        np.testing.assert_array_equal(device.to_numpy(top[1].data), mask)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_gradient(device, rng, geometry, pool):
+    x = rng.permutation(np.arange(2.0 * 3 * 7 * 5)).reshape(2, 3, 7, 5)  # no ties
+    text = f'type: "Pooling" pooling_param {{ pool: {pool} {GEOMETRIES[geometry]} }}'
+    check_gradient(*build(text, device, x))
+
+
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_leaves_what_is_not_asked_for(device, rng, pool):
+    text = f'type: "Pooling" pooling_param {{ pool: {pool} kernel_size: 2 }}'
+    layer, bottom, top = build(text, device, rng.standard_normal((2, 3, 4, 5)))
+    layer.run_forward(bottom, top)
+    bottom[0].diff[...] = 7
+    layer.run_backward(top, [False], bottom)
+    assert (device.to_numpy(bottom[0].diff) == 7).all()
+
+
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_follows_its_bottom_to_other_shapes(device, rng, pool):
+    text = f'type: "Pooling" pooling_param {{ pool: {pool} kernel_size: 3 stride: 2 pad: 1 }}'
+    layer, bottom, top = build(text, device, rng.standard_normal((2, 3, 7, 5)))
+    for shape in [(3, 2, 9, 11), (1, 3, 4, 6), (2, 3, 7, 5)]:
+        x = rng.standard_normal(shape)
+        bottom[0].reshape(shape)
+        bottom[0].data[...] = device.xp.asarray(x)
+        layer.run_forward(bottom, top)
+        y, _ = reference(x, layer.param.pooling_param)
+        np.testing.assert_allclose(device.to_numpy(top[0].data), y, rtol=1e-12)
+        weights = rng.standard_normal(y.shape)
+        top[0].diff[...] = device.xp.asarray(weights)
+        layer.run_backward(top, [True], bottom)
+        dx = device.to_numpy(bottom[0].diff)
+        # both are linear where no maximum changes place
+        np.testing.assert_allclose((dx * x).sum(), (weights * y).sum(), rtol=1e-10)
+
+
+def test_nan_is_passed_over(device):
+    """As by the original's ``x > maximum``, which starts at -FLT_MAX."""
+    x = np.array([[np.nan, 3, np.nan, -np.inf], [1, 3, np.nan, np.nan]])[None, None]
+    text = 'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }'
+    layer, bottom, top = build(text, device, x, tops=2)
+    layer.run_forward(bottom, top)
+    assert device.to_numpy(top[0].data).tolist() == [[[[3, LOWEST]]]]
+    assert device.to_numpy(top[1].data).tolist() == [[[[1, -1]]]]
+    top[0].diff[...] = 5
+    layer.run_backward(top, [True], bottom)
+    expected = [[[[0, 5, 0, 0], [0, 0, 0, 0]]]]  # where the original writes before the array
+    assert device.to_numpy(bottom[0].diff).tolist() == expected
+
+
+def test_average_divides_by_what_the_pad_holds(device):
+    text = 'type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }'
+    layer, bottom, top = build(text, device, np.ones((1, 1, 4, 4)))
+    layer.run_forward(bottom, top)
+    # the last window starts at 3 and ends with the pad, at 5: two wide, one of them input
+    expected = np.outer([2 / 3, 1, 1 / 2], [2 / 3, 1, 1 / 2])
+    np.testing.assert_allclose(device.to_numpy(top[0].data)[0, 0], expected, rtol=1e-12)
+
+
+def test_round_mode_floor_takes_what_ceil_refuses(device, rng):
+    text = 'type: "Pooling" pooling_param { kernel_size: 1 stride: 3 %s }'
+    x = rng.standard_normal((1, 2, 5, 4))
+    with pytest.raises(ShapeError, match=r"along H starts at 6, .*round_mode: FLOOR"):
+        build(text % "", device, x)
+    layer, bottom, top = build(text % "round_mode: FLOOR", device, x)
+    layer.run_forward(bottom, top)
+    np.testing.assert_array_equal(device.to_numpy(top[0].data), x[:, :, ::3, ::3])
+
+
+def test_refuses_a_later_shape(device, rng):
+    text = 'type: "Pooling" pooling_param { kernel_size: 5 round_mode: FLOOR }'
+    layer, bottom, top = build(text, device, rng.standard_normal((1, 2, 5, 6)))
+    bottom[0].reshape((1, 2, 6, 4))
+    with pytest.raises(ShapeError, match=r"^layer 'it' \(Pooling\): kernel is 5 along W"):
+        layer.run_forward(bottom, top)
+
+
+def test_refuses_to_work_in_place(device):
+    with pytest.raises(LayerConfigError, match="Pooling does not work in place"):
+        build('type: "Pooling" pooling_param { kernel_size: 3 pad: 1 }', device,
+              np.ones((1, 2, 3, 4)), in_place=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "error", "message"),
+    [
+        ("kernel_size: 2", (2, 3), ShapeError, r"shape \(2, 3\), expected \(N, C, H, W\)"),
+        ("kernel_size: 2", (2, 3, 4, 0), ShapeError, "no element along W"),
+        ("global_pooling: true", (2, 3, 0, 4), ShapeError, "no element along H"),
+        ("kernel_size: 5 pad: 1 round_mode: FLOOR", (1, 1, 2, 9), ShapeError,
+         r"kernel is 5 along H, expected at most the input with its pad, 2 \+ 2 \* 1"),
+        ("kernel_size: 5", (1, 1, 3, 4), ShapeError, "kernel is 5 along H"),
+        ("kernel_size: 1 stride: 2", (1, 1, 3, 4), ShapeError,
+         "windows along W starts at 4, expected inside the input, of 4: .*round_mode: FLOOR"),
+        ("kernel_size: 2 pool: STOCHASTIC", (1, 1, 3, 3), LayerConfigError,
+         "pool is STOCHASTIC, expected MAX or AVE"),
+        ("kernel_size: 2 kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
+        ("kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
+        ("", (1, 1, 3, 3), LayerConfigError,
+         "kernel_h is 0, expected a positive number: give kernel_size, .*global_pooling"),
+        ("kernel_h: 3 kernel_w: 0", (1, 1, 3, 3), LayerConfigError, "kernel_w is 0"),
+        ("kernel_h: 3 kernel_w: 2 pad: 2", (1, 1, 9, 9), LayerConfigError,
+         "pad_w is 2, expected less than kernel_w, 2"),
+        ("kernel_size: 2 stride: 0", (1, 1, 3, 3), LayerConfigError, "stride_h is 0"),
+        ("kernel_size: 2 global_pooling: true", (1, 1, 3, 3), LayerConfigError,
+         r"global_pooling is given kernel \(2, 2\)"),
+        ("pad: 1 global_pooling: true", (1, 1, 3, 3), LayerConfigError, "pad .1, 1.*expected none"),
+        ("stride: 2 global_pooling: true", (1, 1, 3, 3), LayerConfigError, "stride .2, 2."),
+    ],
+)  # fmt: skip
+def test_refuses(device, text, shape, error, message):
+    with pytest.raises(error, match=rf"^layer 'it' \(Pooling\): .*{message}"):
+        build(f'type: "Pooling" pooling_param {{ {text} }}', device, np.ones(shape))
+
+
+def test_refuses_a_mask_of_means(device):
+    with pytest.raises(LayerConfigError, match="pool is AVE with two tops, expected MAX"):
+        build('type: "Pooling" pooling_param { pool: AVE kernel_size: 2 }', device,
+              np.ones((1, 2, 3, 4)), tops=2)  # fmt: skip

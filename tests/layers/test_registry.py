@@ -1,0 +1,35 @@
+"""What holds for every layer type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minicaffe.device import cpu
+from minicaffe.errors import UnknownLayerTypeError
+from minicaffe.layers import create_layer, layer_classes
+from minicaffe.proto.minicaffe_pb2 import LayerParameter
+
+
+@pytest.mark.parametrize("layer_type", layer_classes())
+def test_docstring_says_what_is_needed(layer_type):
+    doc = layer_classes()[layer_type].__doc__ or ""
+    for section in ("Shapes", "Definition:", "After: src/caffe/layers/"):
+        assert section in doc
+
+
+def test_one_type_a_module():
+    modules = [cls.__module__ for cls in layer_classes().values()]
+    assert len(set(modules)) == len(modules)
+
+
+@pytest.mark.parametrize("layer_type", layer_classes())
+def test_has_a_test_module(layer_type):
+    module = layer_classes()[layer_type].__module__.rpartition(".")[2]
+    assert (Path(__file__).parent / f"test_{module}.py").exists()
+
+
+def test_unknown_type_names_the_closest():
+    with pytest.raises(UnknownLayerTypeError, match="unknown type; did you mean 'Pooling'"):
+        create_layer(LayerParameter(name="p", type="Poling"), cpu())

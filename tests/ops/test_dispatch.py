@@ -1,0 +1,66 @@
+"""Which body of an op runs where."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+import numpy as np
+import pytest
+
+import minicaffe.ops
+from minicaffe.ops import OPS, dispatch, reference_bodies
+from minicaffe.ops.dispatch import Op
+from tests import fake_cupy
+
+for module in iter_modules(minicaffe.ops.__path__, "minicaffe.ops."):
+    if not module.name.endswith("_cpu"):
+        import_module(module.name)
+
+
+def square(xp, x):
+    """A reference body."""
+    return ("reference", xp.multiply(x, x))
+
+
+@pytest.fixture
+def op(monkeypatch):
+    op = Op(square, "no.such.module")
+    op.compiled = lambda x: ("compiled", x * x)
+    return op
+
+
+def test_numpy_runs_the_compiled_body(op):
+    assert op(np, 3) == ("compiled", 9)
+
+
+def test_other_modules_run_the_reference(op):
+    assert op(fake_cupy, 3) == ("reference", 9)
+
+
+def test_the_reference_can_be_asked_for(op):
+    with reference_bodies():
+        assert op(np, 3) == ("reference", 9)
+    assert op(np, 3) == ("compiled", 9)
+
+
+def test_without_numba_the_reference_runs_and_one_line_says_so(op, monkeypatch, caplog):
+    monkeypatch.setattr(dispatch, "_numba", None)
+    monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
+    assert [op(np, 3)[0], op(np, 4)[0]] == ["reference", "reference"]
+    assert len(caplog.messages) == 1
+    assert "Numba is not installed" in caplog.messages[0]
+
+
+def test_docstrings_stay(op):
+    assert op.__doc__ == "A reference body."
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_compiled_body_is_there(name):
+    assert callable(OPS[name].compiled)
+    assert OPS[name].__doc__
+
+
+def test_ops_are_found():
+    assert len(OPS) >= 10

@@ -1,0 +1,105 @@
+"""The generator against published numbers; each compiled body against its reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minicaffe.ops import dropout as ops
+from minicaffe.ops.dropout_cpu import _philox_block
+from minicaffe.ops.numba_cpu import numba
+from tests import fake_cupy
+
+KEY = 0x299F31D0A4093822
+SIZES = [(1,), (3,), (2, 3, 5), (1024,), (7, 147), (3, 5, 400), (0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "expected"),
+    [  # the known answers that come with the authors' Random123 library
+        ("00000000 00000000 00000000 00000000", "00000000 00000000",
+         "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff",
+         "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0",
+         "d16cfe09 94fdcceb 5001e420 24126ea1"),
+    ],
+)  # fmt: skip
+def test_philox_known_answers(counter, key, expected):
+    words = [np.array([int(word, 16)], np.uint64) for word in counter.split()]
+    found = ops.philox(words, [int(word, 16) for word in key.split()])
+    assert [f"{int(word[0]):08x}" for word in found] == expected.split()
+
+
+@pytest.mark.parametrize("first", [0, 5, 2**32 - 3])  # across the carry into the second word
+def test_philox_block_counts_on(first):
+    index = np.arange(first, first + 9, dtype=np.uint64)
+    zero = np.zeros_like(index)
+    expected = ops.philox((index & ops.WORD, index >> 32, zero, zero), (77, 0xFFFFFFFF))
+    words = np.empty((4, 9), np.uint32)
+    _philox_block(words, first, np.uint32(77), np.uint32(0xFFFFFFFF))
+    np.testing.assert_array_equal(words, np.stack(expected))
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5, 0.999])
+@pytest.mark.parametrize("shape", SIZES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bodies_agree(rng, shape, ratio, dtype):
+    x = rng.standard_normal(shape).astype(dtype)
+    found, expected = ((np.full(shape, 7, dtype), np.full(shape, 7, np.uint8)) for _ in range(2))
+    ops.dropout.compiled(x, *found, ratio, KEY)
+    ops.dropout.reference(np, x, *expected, ratio, KEY)
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+    dx = np.full(shape, 7, dtype)
+    ops.dropout_grad.compiled(x, found[1], dx, ratio)
+    np.testing.assert_array_equal(dx, found[0])
+    ops.dropout_grad.reference(np, x, found[1], dx, ratio)
+    np.testing.assert_allclose(dx, expected[0], rtol=1e-6)
+    ops.dropout.compiled(x, x, found[1], ratio, KEY)
+    np.testing.assert_array_equal(x, found[0])
+
+
+def test_mask_is_the_same_on_a_device():
+    x = np.ones((3, 5, 7), np.float32)
+    y, mask = np.empty_like(x), np.empty(x.shape, np.uint8)
+    ops.dropout(np, x, y, mask, 0.4, KEY)
+    on_device = [fake_cupy.asarray(a) for a in (x, y, 0 * mask)]
+    ops.dropout(fake_cupy, *on_device, 0.4, KEY)
+    np.testing.assert_array_equal(on_device[2].get(), mask)
+
+
+def test_mask_does_not_depend_on_threads():
+    x = np.ones((5000,), np.float32)
+    y, mask, alone = np.empty_like(x), np.empty(5000, np.uint8), np.empty(5000, np.uint8)
+    ops.dropout.compiled(x, y, mask, 0.5, KEY)
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        ops.dropout.compiled(x, y, alone, 0.5, KEY)
+    finally:
+        numba.set_num_threads(threads)
+    np.testing.assert_array_equal(mask, alone)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.8])
+def test_shares_and_independence(ratio):
+    x = np.ones((2, 400_000), np.float32)
+    y, mask = np.empty_like(x), np.empty(x.shape, np.uint8)
+    for row, key in enumerate([KEY, KEY + 1]):
+        ops.dropout(np, x[row], y[row], mask[row], ratio, key)
+    kept = 1 - ratio
+    sigma = np.sqrt(kept * ratio / 400_000)
+    assert abs(mask.mean(1) - kept).max() < 5 * sigma
+    centred = mask - kept
+    for shifted in (centred[1], np.roll(centred[0], 1), np.roll(centred[0], 4)):
+        assert abs((centred[0] * shifted).mean()) < 5 * kept * ratio / np.sqrt(400_000)
+
+
+def test_nan_and_infinity_are_not_hidden():
+    x = np.array([np.nan, np.inf] * 64, np.float32)
+    y, mask = np.empty_like(x), np.empty(x.shape, np.uint8)
+    ops.dropout.compiled(x, y, mask, 0.5, KEY)
+    np.testing.assert_array_equal(y, [np.nan if i % 2 == 0 or not m else np.inf
+                                      for i, m in enumerate(mask)])  # fmt: skip
+    assert 0 < mask.sum() < mask.size

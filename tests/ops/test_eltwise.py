@@ -1,0 +1,74 @@
+"""Each compiled body of ``ops.eltwise`` gives what its reference gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minicaffe.ops import eltwise as ops
+
+SHAPES = [(3, 5), (5, 7, 1000), (0, 4)]  # the second runs in parallel
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def shape(request):
+    return request.param
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def dtype(request):
+    return request.param
+
+
+def close(found, expected, dtype):
+    kind = np.finfo(dtype).eps * 8
+    np.testing.assert_allclose(found, expected, rtol=kind, atol=kind)
+
+
+def arrays(rng, count, shape, dtype):
+    return [rng.integers(-3, 4, shape).astype(dtype) / 2 for _ in range(count)]  # many tie
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_weighted_sum(rng, shape, dtype, count):
+    xs = [rng.standard_normal(shape).astype(dtype) for _ in range(count)]
+    weights = rng.standard_normal(count).tolist()
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.weighted_sum.compiled(xs, weights, found)
+    ops.weighted_sum.reference(np, xs, weights, expected)
+    close(found, expected, dtype)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_product(rng, shape, dtype, count):
+    xs = [rng.standard_normal(shape).astype(dtype) for _ in range(count)]
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.product.compiled(xs, found)
+    ops.product.reference(np, xs, expected)
+    close(found, expected, dtype)
+
+
+def test_ratio_product(rng, shape, dtype):
+    y, x, dy = arrays(rng, 3, shape, dtype)
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.ratio_product.compiled(y, x, dy, found)
+    with np.errstate(all="ignore"):
+        ops.ratio_product.reference(np, y, x, dy, expected)
+    close(found, expected, dtype)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_maximum(rng, shape, dtype, count):
+    xs = arrays(rng, count, shape, dtype)
+    for x in xs:
+        x.reshape(-1)[rng.integers(0, x.size or 1, x.size // 5)] = np.nan
+    y, index = np.full((2, *shape), 7, dtype), np.full((2, *shape), 7, np.int32)
+    ops.maximum.compiled(xs, y[0], index[0])
+    ops.maximum.reference(np, xs, y[1], index[1])
+    np.testing.assert_array_equal(y[0], y[1])
+    np.testing.assert_array_equal(index[0], index[1])
+    dy, dx = xs[0], np.full((2, *shape), 7, dtype)
+    for i in range(count):
+        ops.maximum_grad.compiled(index[0], i, dy, dx[0])
+        ops.maximum_grad.reference(np, index[1], i, dy, dx[1])
+        np.testing.assert_array_equal(dx[0], dx[1])

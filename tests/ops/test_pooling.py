@@ -1,0 +1,103 @@
+"""Each compiled body of ``ops.pooling`` gives what its reference gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minicaffe.ops import pooling as ops
+
+GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their edges, the rest
+    "halving": ((2, 3, 8, 70), (2, 2), (2, 2), (0, 0)),
+    "halving, odd": ((2, 3, 7, 9), (2, 2), (2, 2), (0, 0)),
+    "3 by 2, whole": ((1, 5, 7, 85), (3, 3), (2, 2), (0, 0)),
+    "3 by 2, over the edge": ((3, 1, 8, 6), (3, 3), (2, 2), (0, 0)),
+    "3 by 2, padded": ((2, 2, 9, 40), (3, 3), (2, 2), (1, 1)),
+    "3 by 2, two pads": ((2, 2, 5, 4), (3, 3), (2, 2), (2, 2)),
+    "3 by 1, padded": ((2, 3, 6, 37), (3, 3), (1, 1), (1, 1)),
+    "3 by 1, tall stride": ((2, 3, 11, 5), (3, 3), (4, 1), (0, 2)),
+    "3 by 3": ((2, 1, 9, 11), (3, 3), (3, 3), (0, 1)),
+    "3, larger than the input": ((2, 3, 2, 1), (3, 3), (2, 2), (1, 1)),
+    "3, one window": ((1, 2, 2, 2), (3, 3), (2, 2), (0, 0)),
+    "oblong": ((2, 3, 7, 6), (2, 5), (1, 3), (1, 4)),
+    "global": ((2, 3, 5, 7), (5, 7), (1, 1), (0, 0)),
+    "gaps": ((2, 3, 7, 10), (1, 2), (3, 4), (0, 0)),
+    "no image": ((0, 3, 7, 6), (3, 3), (2, 2), (0, 0)),
+}
+DTYPES = [np.float32, np.float64]
+
+
+@pytest.fixture(params=GEOMETRIES)
+def geometry(request):
+    shape, *sizes = GEOMETRIES[request.param]
+    windows = tuple(
+        ops.Window(*axis, ceil=request.param != "gaps", clip=any(sizes[2]))
+        for axis in zip(shape[2:], *sizes, strict=True)
+    )
+    return shape, (*shape[:2], *(window.out for window in windows)), windows
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_max_pool(rng, geometry, dtype):
+    shape, out, windows = geometry
+    x = rng.integers(-3, 3, shape).astype(dtype)  # integers, so that maxima tie
+    x[rng.random(shape) < 0.2] = np.nan
+    x[rng.random(shape) < 0.2] = -np.inf
+    x[rng.random(shape) < 0.05] = np.inf
+    found, expected = ((np.full(out, 7, dtype), np.full(out, 7, np.int32)) for _ in range(2))
+    ops.max_pool.compiled(x, *found, windows)
+    ops.max_pool.reference(np, x, *expected, windows)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_max_pool_grad(rng, geometry, dtype):
+    shape, out, windows = geometry
+    x = rng.integers(-3, 3, shape).astype(dtype)
+    x[rng.random(shape) < 0.6] = np.nan
+    index = np.empty(out, np.int32)
+    ops.max_pool.reference(np, x, np.empty(out, dtype), index, windows)
+    dy = rng.integers(-9, 9, out).astype(dtype)  # integers: the order of a sum does not matter
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.max_pool_grad.compiled(dy, index, found, windows)
+    ops.max_pool_grad.reference(np, dy, index, expected, windows)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_average_pool(rng, geometry, dtype):
+    shape, out, windows = geometry
+    x = rng.standard_normal(shape).astype(dtype)
+    x[rng.random(shape) < 0.02] = np.nan
+    x[rng.random(shape) < 0.02] = np.inf
+    found, expected = np.full(out, 7, dtype), np.full(out, 7, dtype)
+    ops.average_pool.compiled(x, found, windows)
+    ops.average_pool.reference(np, x, expected, windows)
+    np.testing.assert_allclose(found, expected, **_tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_average_pool_grad(rng, geometry, dtype):
+    shape, out, windows = geometry
+    dy = rng.standard_normal(out).astype(dtype)
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.average_pool_grad.compiled(dy, found, windows)
+    ops.average_pool_grad.reference(np, dy, expected, windows)
+    np.testing.assert_allclose(found, expected, **_tolerance(dtype))
+
+
+def test_references_take_other_numbers_of_axes(rng):
+    x = rng.permutation(2.0 * np.arange(2 * 3 * 5)).reshape(1, 2, 3, 5, 1)[..., 0]
+    windows = (ops.Window(3, 2, 1, 0, True, False), ops.Window(5, 3, 2, 1, True, True))
+    flat = np.empty((1, 2, 2, 3)), np.empty((1, 2, 2, 3), np.int32)
+    deep = np.empty((1, 2, 2, 3, 1)), np.empty((1, 2, 2, 3, 1), np.int32)
+    ops.max_pool.reference(np, x, *flat, windows)
+    one = ops.Window(1, 1, 1, 0, True, True)
+    ops.max_pool.reference(np, x[..., None], *deep, (*windows, one))
+    np.testing.assert_array_equal(deep[0][..., 0], flat[0])
+    np.testing.assert_array_equal(deep[1][..., 0], flat[1])
+
+
+def _tolerance(dtype):
+    return {"rtol": 3e-6, "atol": 1e-6} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-14}

@@ -1,0 +1,314 @@
+"""The training loop: what happens in which order, what is logged, what a resume restores."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+
+from minicaffe.device import cpu
+from minicaffe.errors import PrototxtError, SolverConfigError, WeightsError
+from minicaffe.proto.minicaffe_pb2 import SolverParameter
+from minicaffe.solver import Action, Callback, Solver
+
+NET = """
+name: "tiny"
+layer { name: "data" type: "DummyData" top: "x" top: "t" dummy_data_param {
+  shape { dim: 3 dim: 4 } shape { dim: 3 }
+  data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } } }
+layer { name: "drop" type: "Dropout" bottom: "x" top: "x" include { phase: TRAIN } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 2 weight_filler { type: "gaussian" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "t" top: "loss" loss_weight: 2 }
+layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "t" top: "acc" include { phase: TEST } }
+"""
+BASE = 'base_lr: 0.1 momentum: 0.5 lr_policy: "fixed" max_iter: 8 random_seed: 7 '
+
+
+def make(tmp_path, text="", net=NET, base=BASE, device=None):
+    param = text_format.Merge(text, text_format.Parse(base, SolverParameter()))
+    if net:
+        text_format.Parse(net, param.net_param)
+    if not param.HasField("snapshot_prefix"):
+        param.snapshot_prefix = str(tmp_path / "tiny")
+    return Solver(param, device or cpu())
+
+
+def weights(solver):
+    to_numpy = solver.device.to_numpy
+    return [to_numpy(param.blob.data).copy() for param in solver.net.params]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def logged(caplog):
+    """The log without what the nets say of themselves, timings and paths."""
+    kept = [m for m in caplog.messages if re.match(r"    |Iteration|Snapshotting|Optim|Solving", m)]
+    kept = [re.sub(r" \(.*iters\)", "", m) for m in kept if "loss weight" not in m]
+    return [re.sub(r"(= |file )\S+.*", r"\1..", m) for m in kept]
+
+
+def test_one_seed_gives_one_run(tmp_path):
+    runs = [make(tmp_path, "snapshot_after_train: false") for _ in range(2)]
+    for solver in runs:
+        solver.solve()
+    assert same(weights(runs[0]), weights(runs[1]))
+    other = make(tmp_path, "snapshot_after_train: false random_seed: 8")
+    other.solve()
+    assert not same(weights(runs[0]), weights(other))
+
+
+def test_order_of_an_iteration(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, "test_iter: 1 test_interval: 2 display: 2 snapshot: 2 max_iter: 3")
+    solver.solve()
+    output = ["    Test net output #0: acc = ..", "    Test net output #1: loss = .."]
+    shown = ["    Train net output #0: loss = .."]
+    snapshot = [
+        "Snapshotting to binary proto file ..",
+        "Snapshotting solver state to binary proto file ..",
+    ]
+    assert logged(caplog) == [
+        "Solving tiny",
+        "Iteration 0, Testing net (#0)",
+        *output,
+        "Iteration 0, loss = ..",
+        *shown,
+        "Iteration 0, lr = ..",
+        *snapshot,
+        "Iteration 2, Testing net (#0)",
+        *output,
+        "Iteration 2, loss = ..",
+        *shown,
+        "Iteration 2, lr = ..",
+        *snapshot,
+        "Optimization Done.",
+    ]
+
+
+def test_the_end_displays_and_tests_once_more(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(
+        tmp_path,
+        "test_iter: 1 test_interval: 2 display: 2 max_iter: 2 test_initialization: false "
+        "snapshot_after_train: false test_compute_loss: true",
+    )
+    solver.solve()
+    assert logged(caplog)[-5:] == [
+        "Iteration 2, loss = ..",
+        "Iteration 2, Testing net (#0)",
+        "    Test net output #0: acc = ..",
+        "    Test net output #1: loss = ..",
+        "Optimization Done.",
+    ]
+    assert any(message.startswith("Test loss: ") for message in caplog.messages)
+
+
+def test_lines_have_the_originals_form(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    make(tmp_path, "display: 2 max_iter: 4").solve()
+    number = r"[-+.\de]+"
+    line = rf"Iteration 2 \({number} iter/s, {number}s/2 iters\), loss = {number}"
+    assert any(re.fullmatch(line, message) for message in caplog.messages)
+    output = rf"    Train net output #0: loss = ({number}) \(\* 2 = ({number}) loss\)"
+    found = [match for message in caplog.messages if (match := re.fullmatch(output, message))]
+    assert len(found) == 2
+    assert all(float(m[2]) == pytest.approx(2 * float(m[1]), rel=1e-5) for m in found)
+    assert "Iteration 2, lr = 0.1" in caplog.messages
+
+
+def test_average_loss_is_the_mean_of_the_last(tmp_path):
+    class Losses(Callback):
+        def __init__(self):
+            self.values = []
+
+        def on_step(self, solver):
+            self.values.append(solver.losses[-1])
+
+    solver = make(tmp_path, "average_loss: 3")
+    solver.callbacks.append(Losses())
+    solver.step(5)
+    values = solver.callbacks[0].values
+    assert len(set(values)) == 5
+    assert solver.loss == pytest.approx(sum(values[2:]) / 3)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 5, 6])
+def test_resume_goes_on_bit_for_bit(tmp_path, stop):
+    text = (
+        "test_iter: 2 test_interval: 3 display: 1 average_loss: 3 clip_gradients: 0.5 iter_size: 2"
+    )
+    straight = make(tmp_path, text)
+    straight.step(8)
+    first = make(tmp_path, text)
+    first.step(stop)
+    state = first.snapshot()
+    second = make(tmp_path, text + " random_seed: 99")  # what it draws itself must not matter
+    second.restore(state)
+    assert second.iteration == stop
+    second.step(8 - stop)
+    assert same(weights(straight), weights(second))
+    assert list(straight.losses) == list(second.losses)
+
+
+def test_a_stop_inside_a_test_resumes_before_the_test(tmp_path):
+    text = "test_iter: 5 test_interval: 3"
+    straight = make(tmp_path, text)
+    straight.step(3)
+    expected = straight.test_all()
+    stopped = make(tmp_path, text)
+    polls = iter([Action.NONE] * (5 + 3 + 2) + [Action.STOP])
+    stopped.poll = lambda: next(polls)
+    stopped.solve()
+    assert stopped.iteration == 3
+    second = make(tmp_path, text)
+    second.restore(tmp_path / "tiny_iter_3.solverstate")
+    assert second.test_all() == expected
+
+
+def test_stop_writes_a_snapshot_and_says_so(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path)
+    actions = iter([Action.NONE, Action.SNAPSHOT, Action.NONE, Action.STOP])
+    solver.poll = lambda: next(actions)
+    solver.solve()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"tiny_iter_{iteration}.{kind}"
+        for iteration in (2, 4)
+        for kind in ("caffemodel", "solverstate")
+    ]
+    assert caplog.messages[-1] == "Optimization stopped early."
+
+
+def test_snapshot_after_train_false_writes_none(tmp_path):
+    make(tmp_path, "snapshot_after_train: false").solve()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_snapshot_diff_keeps_the_gradients(tmp_path):
+    sizes = []
+    for flag in ("false", "true"):
+        solver = make(tmp_path, f"snapshot_diff: {flag}")
+        solver.step(1)
+        solver.snapshot()
+        sizes.append((tmp_path / "tiny_iter_1.caffemodel").stat().st_size)
+    assert sizes[1] >= sizes[0] + 4 * 10
+
+
+def test_state_finds_weights_that_moved_with_it(tmp_path):
+    solver = make(tmp_path)
+    solver.step(2)
+    solver.snapshot()
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for path in tmp_path.glob("tiny_iter_2.*"):
+        path.rename(moved / path.name)
+    other = make(tmp_path)
+    other.restore(moved / "tiny_iter_2.solverstate")
+    assert same(weights(solver), weights(other))
+
+
+def test_weights_field_starts_from_a_file(tmp_path):
+    first = make(tmp_path)
+    first.step(3)
+    first.snapshot()
+    text = f'weights: "{tmp_path / "tiny_iter_3.caffemodel"}" test_iter: 1 test_interval: 9'
+    second = make(tmp_path, text)
+    assert same(weights(first), weights(second))
+    assert same(weights(first), [param.blob.data for param in second.test_nets[0].params])
+
+
+def test_level_and_stage_choose_layers(tmp_path):
+    extra = NET + 'layer { name: "s" type: "Silence" bottom: "y" include { stage: "deep" } }'
+    names = [
+        step.name
+        for step in make(tmp_path, 'train_state { stage: "deep" }', extra).net.steps
+        if step.layer.type == "Silence"
+    ]
+    assert names == ["s"]
+    assert "s" not in [step.name for step in make(tmp_path, "", extra).net.steps]
+
+
+def test_test_states_are_one_a_test_net(tmp_path):
+    text = 'test_iter: 1 test_iter: 2 test_interval: 5 test_state { stage: "a" } test_state { level: 3 }'
+    solver = make(tmp_path, text)
+    states = [net.definition.state for net in solver.test_nets]
+    assert [(list(s.stage), s.level, s.phase) for s in states] == [(["a"], 0, 1), ([], 3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "net", "message"),
+    [
+        ("", "", "none is given, expected exactly one of net, net_param, train_net"),
+        ('net: "a.prototxt"', NET, "net, net_param given, expected exactly one"),
+        ("max_iter: -1", NET, "max_iter is -1, expected >= 0"),
+        ("iter_size: 0", NET, "iter_size is 0, expected >= 1"),
+        ("average_loss: 0", NET, "average_loss is 0"),
+        ('lr_policy: "stepp"', NET, "lr_policy is 'stepp', .* did you mean 'step'"),
+        (
+            'lr_policy: ""',
+            NET,
+            "lr_policy is '', expected one of fixed, step,.* a solver needs one",
+        ),
+        ('type: "Agad"', NET, "type is 'Agad', expected one of .*SGD"),
+        ('regularization_type: "L3"', NET, "regularization_type is 'L3', expected L1 or L2"),
+        ("test_iter: 3", NET, "test_interval is 0, expected > 0"),
+        ("test_iter: 0 test_interval: 1", NET, "test_iter is 0, expected >= 1"),
+        ('test_net: "t" test_net: "u" test_iter: 1', NET, "test_iter is given 1 time.* at least 2"),
+        ("test_iter: 1 test_interval: 1 test_state {} test_state {}", NET, "test_state is given 2"),
+        ('snapshot_prefix: "/no/such/folder/x"', NET, "snapshot_prefix is '/no/such/folder/x'"),
+        ("snapshot_format: HDF5", NET, "snapshot_format is HDF5"),
+    ],
+)
+def test_refuses_at_once(tmp_path, text, net, message):
+    with pytest.raises(SolverConfigError, match=message):
+        make(tmp_path, text, net)
+
+
+def test_refuses_the_state_of_another_solver_and_changes_nothing(tmp_path):
+    one = make(tmp_path)
+    one.step(1)
+    state = one.snapshot()
+    wider = make(tmp_path, net=NET.replace("num_output: 2", "num_output: 3"))
+    before = weights(wider)
+    with pytest.raises(WeightsError, match=r"a history blob has shape \(2, 4\), expected \(3, 4\)"):
+        wider.restore(state)
+    deeper = make(
+        tmp_path,
+        net=NET + 'layer { name: "p" type: "InnerProduct" bottom: "y" top: "z" '
+        "inner_product_param { num_output: 1 } }",
+    )
+    with pytest.raises(WeightsError, match="2 history blobs, expected 4, as solver type SGD"):
+        deeper.restore(state)
+    assert same(before, weights(wider))
+    assert wider.iteration == 0
+
+
+def test_refuses_a_caffemodel_as_state(tmp_path):
+    solver = make(tmp_path)
+    solver.snapshot()
+    with pytest.raises(WeightsError, match=r"is a .caffemodel, expected a .solverstate"):
+        solver.restore(tmp_path / "tiny_iter_0.caffemodel")
+    with pytest.raises(PrototxtError, match="no_such"):
+        solver.restore(tmp_path / "no_such.solverstate")
+
+
+def test_poly_ends_at_max_iter(tmp_path):
+    solver = make(tmp_path, 'lr_policy: "poly" power: 0.5 max_iter: 3 snapshot_after_train: false')
+    solver.solve()
+    with pytest.raises(SolverConfigError, match="iteration is 4, expected at most max_iter 3"):
+        solver.step(2)
+
+
+def test_runs_on_every_device(tmp_path, device):
+    solver = make(
+        tmp_path, "clip_gradients: 0.1 display: 1 test_iter: 1 test_interval: 2", device=device
+    )
+    solver.solve()
+    second = make(tmp_path, device=device)
+    second.restore(tmp_path / "tiny_iter_8.solverstate")
+    assert same(weights(solver), weights(second))

@@ -12,6 +12,7 @@ from minicaffe.device import cpu
 from minicaffe.errors import PrototxtError, SolverConfigError, WeightsError
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.solver import Action, Callback, Solver
+from tests.data.databases import make_lmdb, numbered
 
 NET = """
 name: "tiny"
@@ -234,7 +235,8 @@ def test_level_and_stage_choose_layers(tmp_path):
 
 
 def test_test_states_are_one_a_test_net(tmp_path):
-    text = 'test_iter: 1 test_iter: 2 test_interval: 5 test_state { stage: "a" } test_state { level: 3 }'
+    states = 'test_state { stage: "a" } test_state { level: 3 }'
+    text = f"test_iter: 1 test_iter: 2 test_interval: 5 {states}"
     solver = make(tmp_path, text)
     states = [net.definition.state for net in solver.test_nets]
     assert [(list(s.stage), s.level, s.phase) for s in states] == [(["a"], 0, 1), ([], 3, 1)]
@@ -312,3 +314,51 @@ def test_runs_on_every_device(tmp_path, device):
     second = make(tmp_path, device=device)
     second.restore(tmp_path / "tiny_iter_8.solverstate")
     assert same(weights(solver), weights(second))
+
+
+IMAGES = """
+layer { name: "data" type: "Data" top: "x" top: "t" include { phase: TRAIN }
+  transform_param { crop_size: 5 mirror: true scale: 0.01 }
+  data_param { source: "%s" batch_size: 4 backend: LMDB } }
+layer { name: "data" type: "Data" top: "x" top: "t" include { phase: TEST }
+  transform_param { crop_size: 5 mirror: true scale: 0.01 }
+  data_param { source: "%s" batch_size: 3 backend: LMDB } }
+layer { name: "conv" type: "Convolution" bottom: "x" top: "c" convolution_param {
+  num_output: 3 kernel_size: 2 weight_filler { type: "xavier" } } }
+layer { name: "pool" type: "Pooling" bottom: "c" top: "p"
+  pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "ip" type: "InnerProduct" bottom: "p" top: "y"
+  inner_product_param { num_output: 11 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "t" top: "loss" }
+"""
+
+
+@pytest.mark.parametrize("stop", [2, 3, 5])
+def test_resume_goes_on_with_the_next_sample(tmp_path, stop):
+    source = make_lmdb(tmp_path / "db", numbered(11, (2, 6, 7)))
+    net, text = IMAGES % (source, source), "test_iter: 2 test_interval: 3"
+
+    class Tests(Callback):
+        def __init__(self, solver):
+            solver.callbacks.append(self)
+            self.results = []
+
+        def on_test_batch(self, solver, net, batch, batches):
+            loss = solver.test_nets[net].blobs["loss"].data
+            self.results.append((solver.iteration, batch, float(loss)))
+
+    straight = make(tmp_path, text, net)
+    seen = Tests(straight)
+    straight.step(8)
+    first = make(tmp_path, text, net)
+    first.step(stop)
+    first.snapshot()
+    first.close()
+    second = make(tmp_path, text, net)
+    second.restore(tmp_path / f"tiny_iter_{stop}.solverstate")
+    seen_again = Tests(second)
+    second.step(8 - stop)
+    assert same(weights(straight), weights(second))
+    assert seen_again.results == [result for result in seen.results if result[0] >= stop]
+    straight.close()
+    second.close()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
-import time
 from importlib.metadata import version
 
 import numpy as np
+from step_protocol import serve
 
 from minicaffe.device import cpu
 from minicaffe.net import Net
@@ -25,14 +22,18 @@ def fill(net, arrays):
             blob.data[...] = arrays[f"{step.name}/{index}"]
 
 
-def step_of(job):
-    """The function that does one step, and returns its loss."""
+def prepare(job):
+    """The function that does one step, and returns the loss where there is one."""
     definition = NetParameter.FromString(bytes.fromhex(job["net"]))
     arrays = np.load(job["arrays"])
     if job["phase"] == "TEST":
         net = Net(definition, NetState(phase=TEST), cpu(job["seed"]))
         fill(net, arrays)
-        return net.forward
+
+        def infer():
+            net.forward()
+
+        return infer
     solver = Solver(
         SolverParameter(
             net_param=definition,
@@ -54,26 +55,5 @@ def step_of(job):
     return train
 
 
-def main():
-    """Take a job, then commands, on stdin; answer each with one line of JSON."""
-    job = json.loads(sys.stdin.readline())
-    at_start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = step_of(job)
-    print(json.dumps({"version": f"minicaffe {version('minicaffe')}"}), flush=True)
-    for line in sys.stdin:
-        seconds, value = [], None
-        for _ in range(int(line)):
-            before = time.perf_counter()
-            value = step()
-            seconds.append(time.perf_counter() - before)
-        answer = {
-            "seconds": seconds,
-            "loss": float(value),
-            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "at_start": at_start,
-        }
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(prepare, f"minicaffe {version('minicaffe')}")

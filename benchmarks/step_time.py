@@ -39,6 +39,7 @@ from minicaffe.proto.text import read_net
 
 HERE = Path(__file__).parent
 PAUSE = 0.005  # s between two turns: the workers of the one that ran stop spinning
+TURN = 0.1  # s that a turn takes, roughly, where the steps are short
 SEED = 1701
 
 
@@ -163,12 +164,13 @@ def workers(args: argparse.Namespace) -> Iterator[list[Worker]]:
 
 def measure(found: list[Worker], repeat: int) -> None:
     """``repeat`` turns of each worker, alternating, after two that do not count."""
-    guess = max(worker.last["seconds"][0] for worker in found)
-    steps = max(1, min(10, round(0.05 / guess)))
+    steps = 1
     for turn in range(-2, repeat):
         for worker in found:
             worker.turn(steps, keep=turn >= 0)
             time.sleep(PAUSE)
+        slowest = max(worker.last["seconds"][0] for worker in found)
+        steps = steps if turn >= 0 else max(1, min(10, round(TURN / slowest)))
 
 
 def report(args: argparse.Namespace, found: list[Worker]) -> dict[str, Any]:
@@ -180,8 +182,7 @@ def report(args: argparse.Namespace, found: list[Worker]) -> dict[str, Any]:
             "fastest": min(worker.times) * 1e3,
             "steps": len(worker.times),
             "first_loss": worker.first_loss,
-            "peak": worker.last["peak"] / 1024,
-            "peak_above_imports": (worker.last["peak"] - worker.last["at_start"]) / 1024,
+            "peak": worker.last["peak_kib"] / 1024,
         }
         for worker in found
     ]
@@ -196,12 +197,12 @@ def show(result: dict[str, Any]) -> None:
     """``report``, for people."""
     what = "training step" if result["phase"] == "TRAIN" else "inference"
     print(f"{result['net']}: {what}, {result['threads']} threads")
-    print(f"{'':24}{'median':>10}{'fastest':>10}{'steps':>7}{'peak':>10}{'- imports':>11}{'loss':>9}")
+    print(f"{'':24}{'median':>10}{'fastest':>10}{'steps':>7}{'peak':>10}{'loss':>9}")
     for side in result["sides"]:
         loss = "" if side["first_loss"] is None else f"{side['first_loss']:.4f}"
         print(
             f"{side['name']:24}{side['median']:7.2f} ms{side['fastest']:7.2f} ms{side['steps']:7}"
-            f"{side['peak']:6.0f} MiB{side['peak_above_imports']:7.0f} MiB{loss:>9}"
+            f"{side['peak']:6.0f} MiB{loss:>9}"
         )
     if "ratio" in result:
         print(f"ratio {result['ratio']:.2f} (of the fastest steps {result['ratio_of_fastest']:.2f})")

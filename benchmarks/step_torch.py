@@ -5,13 +5,9 @@ Needs torch and numpy, and nothing of minicaffe: it may run in an environment of
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
-import time
-
 import numpy as np
 import torch
+from step_protocol import serve
 from torch import nn
 from torch.nn import functional
 
@@ -145,8 +141,10 @@ def optimizer(net, job):
     return torch.optim.SGD(groups, lr=job["lr"], momentum=job["momentum"])
 
 
-def step_of(job):
+def prepare(job):
     """The function that does one step, and returns the loss where there is one."""
+    torch.set_num_threads(job["threads"])
+    torch.manual_seed(job["seed"])
     arrays = np.load(job["arrays"])
     net = Net(job["layers"])
     load(net, arrays)
@@ -156,7 +154,7 @@ def step_of(job):
 
         def infer():
             with torch.no_grad():
-                return net(blobs)
+                net(blobs)
 
         return infer
     optimiser = optimizer(net, job)
@@ -166,33 +164,10 @@ def step_of(job):
         loss = net(blobs)
         loss.backward()
         optimiser.step()
-        return loss
+        return loss.detach()
 
     return train
 
 
-def main():
-    """Take a job, then commands, on stdin; answer each with one line of JSON."""
-    job = json.loads(sys.stdin.readline())
-    torch.set_num_threads(job["threads"])
-    torch.manual_seed(job["seed"])
-    at_start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = step_of(job)
-    print(json.dumps({"version": f"PyTorch {torch.__version__}"}), flush=True)
-    for line in sys.stdin:
-        seconds, value = [], None
-        for _ in range(int(line)):
-            before = time.perf_counter()
-            value = step()
-            seconds.append(time.perf_counter() - before)
-        answer = {
-            "seconds": seconds,
-            "loss": value.item() if value.numel() == 1 else None,
-            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "at_start": at_start,
-        }
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(prepare, f"PyTorch {torch.__version__}")

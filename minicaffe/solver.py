@@ -122,7 +122,6 @@ class Solver:
         log.info("solver.cpp:290", f"Learning Rate Policy: {self.param.lr_policy}")
         if resume:
             self.restore(resume)
-        self._stopped = False
         self.step(self.param.max_iter - self.iteration)
         written = self.param.snapshot and self.iteration % self.param.snapshot == 0
         if self.param.snapshot_after_train and not written:
@@ -140,7 +139,7 @@ class Solver:
 
     def step(self, iterations: int) -> None:
         """Do ``iterations`` more; tests, displays and snapshots fall due on the way."""
-        stop = self.iteration + iterations
+        stop, self._stopped = self.iteration + iterations, False
         self._shown = time.perf_counter(), self.iteration
         while self.iteration < stop:
             self.before_test = None
@@ -219,7 +218,8 @@ class Solver:
         )
         for index, (name, value, weight) in enumerate(self.net.output_values()):
             log.info(
-                "solver.cpp:258", f"    Train net output #{index}: {log.output(name, value, weight)}"
+                "solver.cpp:258",
+                f"    Train net output #{index}: {log.output(name, value, weight)}",
             )
         self._shown = now, self.iteration
 

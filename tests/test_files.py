@@ -50,14 +50,14 @@ def test_a_full_disk_is_an_error_that_says_so(tmp_path):
         with replacing(tmp_path / "it"):
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(WeightsError, match="cannot write .*it: No space left on device"):
+    with pytest.raises(WeightsError, match=r"cannot write .*it: No space left on device"):
         fill()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
     with (
-        pytest.raises(WeightsError, match="cannot write .*No such file"),
+        pytest.raises(WeightsError, match=r"cannot write .*No such file"),
         replacing(tmp_path / "no" / "it"),
     ):
         pass

@@ -38,7 +38,8 @@ IP = 'inner_product_param { num_output: 4 weight_filler { type: "gaussian" } }'
 
 
 def ip(name, bottom, top, rest=""):
-    return f'layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{top}" {IP} {rest} }}'
+    ends = f'bottom: "{bottom}" top: "{top}"'
+    return f'layer {{ name: "{name}" type: "InnerProduct" {ends} {IP} {rest} }}'
 
 
 def neuron(kind, bottom, top):

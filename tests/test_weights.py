@@ -135,11 +135,11 @@ def test_blobs_without_values_are_refused(device):
 
 def test_files_that_are_no_weights(device, tmp_path):
     net = make(device)
-    with pytest.raises(PrototxtError, match="no_such.caffemodel"):
+    with pytest.raises(PrototxtError, match=r"no_such.caffemodel"):
         load_weights(net, tmp_path / "no_such.caffemodel")
     empty = tmp_path / "empty.caffemodel"
     empty.write_bytes(binary.to_bytes(NetParameter(name="n")))
-    with pytest.raises(PrototxtError, match="holds no layers, expected a .caffemodel"):
+    with pytest.raises(PrototxtError, match=r"holds no layers, expected a .caffemodel"):
         load_weights(net, empty)
     save_weights(net, tmp_path / "w.caffemodel")
     whole = (tmp_path / "w.caffemodel").read_bytes()

@@ -8,6 +8,7 @@ only where it is given (the original always does, with 0), and no empty stage is
 from __future__ import annotations
 
 import argparse
+import secrets
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,8 @@ def _override(param: SolverParameter, args: argparse.Namespace) -> None:
     _flags.apply_state(args, param.train_state)
     if args.seed is not None:
         param.random_seed = args.seed
+    elif param.random_seed < 0:
+        param.random_seed = secrets.randbits(31)  # so that the log says how to repeat this run
     if args.snapshot:
         del param.weights[:]
     if args.weights:

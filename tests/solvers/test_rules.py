@@ -100,7 +100,7 @@ def test_minimizes_a_parabola(device, rule_type):
 
 
 def test_unknown_type_names_the_closest():
-    with pytest.raises(SolverConfigError, match="type is 'SDG', expected one of .*mean 'SGD'"):
+    with pytest.raises(SolverConfigError, match=r"type is 'SDG', expected one of .*mean 'SGD'"):
         create_rule(SolverParameter(type="SDG"), np)
 
 

@@ -1,4 +1,4 @@
-"""What both workers of step_time.py do: take a job, then step on command. Standard library alone."""
+"""What both workers of step_time.py do: take a job, then step on command; needs no packages."""
 
 from __future__ import annotations
 

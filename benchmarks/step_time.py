@@ -34,7 +34,7 @@ from step_translate import describe
 from minicaffe.device import cpu
 from minicaffe.errors import MinicaffeError
 from minicaffe.net import Net
-from minicaffe.proto.minicaffe_pb2 import TRAIN, NetParameter, NetState, Phase
+from minicaffe.proto.minicaffe_pb2 import NetParameter, NetState, Phase
 from minicaffe.proto.text import read_net
 
 HERE = Path(__file__).parent
@@ -205,7 +205,8 @@ def show(result: dict[str, Any]) -> None:
             f"{side['peak']:6.0f} MiB{loss:>9}"
         )
     if "ratio" in result:
-        print(f"ratio {result['ratio']:.2f} (of the fastest steps {result['ratio_of_fastest']:.2f})")
+        fastest = result["ratio_of_fastest"]
+        print(f"ratio {result['ratio']:.2f} (of the fastest steps {fastest:.2f})")
 
 
 def main() -> None:

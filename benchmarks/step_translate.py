@@ -48,7 +48,7 @@ def _param(step: Step) -> dict[str, Any]:
     match layer.type:
         case "Convolution":
             conv = layer.param.convolution_param
-            window = layer._window
+            window = layer.window
             _refuse(step, conv.axis not in (1, 1 - len(shape)), "axis")
             return {
                 "in": shape[1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minicaffe import log
+from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers.base import Layer
 from minicaffe.proto.minicaffe_pb2 import TRAIN, ConvolutionParameter, InnerProductParameter
@@ -18,6 +19,12 @@ def num_output(param: ConvolutionParameter | InnerProductParameter) -> int:
         found = "0" if param.HasField("num_output") else "missing"
         raise LayerConfigError(f"num_output is {found}, expected at least 1")
     return param.num_output
+
+
+def wanted_diff(layer: Layer, index: int) -> Array | None:
+    """The diff of ``layer.blobs[index]``, if there is such a blob and its gradient is wanted."""
+    there = index < len(layer.blobs) and layer.param_propagate_down[index]
+    return layer.blobs[index].diff if there else None
 
 
 def warn_of_zeros(

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
-from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.layers._spatial import axis_values
-from minicaffe.layers._weights import num_output, warn_of_zeros
+from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import convolution as ops
@@ -33,6 +32,9 @@ class Convolution(Layer):
     Code Recognition", 1989. Differs: ``engine: CUDNN`` is accepted where there is no cuDNN, since
     the numbers are the same; a kernel larger than its input is named, not a negative shape;
     a missing ``weight_filler`` starts from zeros as there, but with a warning.
+
+    Attributes:
+        window: kernel, stride, pad and dilation along each spatial axis.
     """
 
     num_bottom = Arity(1, None)
@@ -45,7 +47,7 @@ class Convolution(Layer):
         self._channels = bottom[0].shape[self._axis]
         self._outputs = num_output(param)
         axes = bottom[0].ndim - self._axis - 1
-        self._window = ops.Window(
+        self.window = ops.Window(
             axis_values(param, "kernel_size", axes, default=None, least=1, pair="kernel"),
             axis_values(param, "stride", axes, default=1, least=1, pair="stride"),
             axis_values(param, "pad", axes, default=0, least=0, pair="pad"),
@@ -60,13 +62,13 @@ class Convolution(Layer):
                 )
         warn_of_zeros(self, param, "conv_layer.cpp:1")
         per_group = self._channels // param.group
-        self.add_param((self._outputs, per_group, *self._window.kernel), param.weight_filler)
+        self.add_param((self._outputs, per_group, *self.window.kernel), param.weight_filler)
         if param.bias_term:
             self.add_param((self._outputs,), param.bias_filler)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
-        axes = len(self._window.kernel)
+        axes = len(self.window.kernel)
         if len(shape) != self._axis + 1 + axes or shape[self._axis] != self._channels:
             raise ShapeError(
                 f"bottom[0] has shape {shape}, expected {self._axis + 1 + axes} axes with "
@@ -79,15 +81,15 @@ class Convolution(Layer):
                     "they share the weights"
                 )
         size = shape[self._axis + 1 :]
-        out = self._window.out(size)
-        for i, extent in enumerate(self._window.extent):
-            padded = size[i] + 2 * self._window.pad[i]
+        out = self.window.out(size)
+        for i, extent in enumerate(self.window.extent):
+            padded = size[i] + 2 * self.window.pad[i]
             if out[i] < 1:
                 raise ShapeError(
                     f"the kernel spans {extent} along axis {self._axis + 1 + i} (kernel_size "
-                    f"{self._window.kernel[i]}, dilation {self._window.dilation[i]}), expected at "
+                    f"{self.window.kernel[i]}, dilation {self.window.dilation[i]}), expected at "
                     f"most {padded}: the size {size[i]} of bottom[0] {shape} and pad "
-                    f"{self._window.pad[i]} on both sides"
+                    f"{self.window.pad[i]} on both sides"
                 )
         for blob in top:
             blob.reshape((*shape[: self._axis], self._outputs, *out))
@@ -100,12 +102,12 @@ class Convolution(Layer):
         bias = self.blobs[1].data if len(self.blobs) > 1 else None
         for below, above in zip(bottom, top, strict=True):
             x, y = below.data.reshape(self._x_shape), above.data.reshape(self._y_shape)
-            ops.convolution(self.xp, x, w, bias, y, self._window)
+            ops.convolution(self.xp, x, w, bias, y, self.window)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        dw, dbias = self._wanted(0), self._wanted(1)
+        dw, dbias = wanted_diff(self, 0), wanted_diff(self, 1)
         for below, above, down in zip(bottom, top, propagate_down, strict=True):
             ops.convolution_grad(
                 self.xp,
@@ -115,10 +117,5 @@ class Convolution(Layer):
                 below.diff.reshape(self._x_shape) if down else None,
                 dw,
                 dbias,
-                self._window,
+                self.window,
             )
-
-    def _wanted(self, index: int) -> Array | None:
-        """The diff of ``blobs[index]``, if there is such a blob and its gradient is wanted."""
-        there = index < len(self.blobs) and self.param_propagate_down[index]
-        return self.blobs[index].diff if there else None

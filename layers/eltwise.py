@@ -26,7 +26,7 @@ class Eltwise(Layer):
     Definition: ``eltwise_param``. ``coeff`` is for SUM, one for each bottom, or none for ones.
     ``stable_prod_grad: false`` computes the gradient of PROD as y / x_i, faster from three
     bottoms on, and NaN where x_i is 0.
-    After: src/caffe/layers/eltwise_layer.cpp, which ignores the ``coeff`` of a MAX; refused here.
+    After: src/caffe/layers/eltwise_layer.cpp: the ``coeff`` of a MAX is ignored, of a PROD refused.
     """
 
     num_bottom = Arity(2, None)
@@ -34,10 +34,9 @@ class Eltwise(Layer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.eltwise_param
         self._operation = param.operation
-        if param.coeff and param.operation != EltwiseParameter.SUM:
-            name = EltwiseParameter.EltwiseOp.Name(param.operation)
+        if param.coeff and param.operation == EltwiseParameter.PROD:
             raise LayerConfigError(
-                f"coeff is given with operation {name}, expected it unset: only SUM has factors"
+                "coeff is given with operation PROD, expected it unset: only SUM has factors"
             )
         if len(param.coeff) not in (0, len(bottom)):
             raise LayerConfigError(

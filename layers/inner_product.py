@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
-from minicaffe.device import Array
 from minicaffe.errors import ShapeError
-from minicaffe.layers._weights import num_output, warn_of_zeros
+from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
 from minicaffe.layers.base import Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import inner_product as ops
@@ -67,12 +66,7 @@ class InnerProduct(Layer):
             self.blobs[0].data,
             top[0].diff.reshape(self._matrix[0], self._outputs),
             bottom[0].diff.reshape(self._matrix) if propagate_down[0] else None,
-            self._wanted(0),
-            self._wanted(1),
+            wanted_diff(self, 0),
+            wanted_diff(self, 1),
             self._transpose,
         )
-
-    def _wanted(self, index: int) -> Array | None:
-        """The diff of ``blobs[index]``, if there is such a blob and its gradient is wanted."""
-        there = index < len(self.blobs) and self.param_propagate_down[index]
-        return self.blobs[index].diff if there else None

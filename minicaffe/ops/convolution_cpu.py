@@ -5,6 +5,8 @@ columns that stay in its cache, and multiplies there. Where the stride is 1 the 
 kernel's width alone: the kernel's next row meets the same columns, one input row further on, so
 that one copy serves all rows (Cho and Brand, "MEC: Memory-efficient Convolution for Deep Neural
 Network", 2017). A 1x1 kernel needs no columns at all.
+
+In the kernels ``p`` is the ``Blocks`` of the convolution; arrays are flat.
 """
 
 from __future__ import annotations
@@ -13,42 +15,42 @@ import numpy as np
 
 from minicaffe.ops import convolution as reference
 from minicaffe.ops.blas_cpu import gemm
-from minicaffe.ops.columns_cpu import add_columns, blocks, columns, copy, fill, total
+from minicaffe.ops.blocks_cpu import blocks
+from minicaffe.ops.columns_cpu import add, add_columns, columns, copy, fill, total
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
 
 
 def convolution(x, w, bias, y, window):
-    """As the reference, for C-contiguous arrays."""
+    """``convolution.convolution``, for C-contiguous arrays."""
     if len(window.kernel) not in (1, 2):
         reference.convolution.reference(np, x, w, bias, y, window)
-    elif y.size:
-        p = blocks(*_two_axes(x.shape, w.shape, window), threads(), False)
-        workers = min(threads(), p.units)
-        work = scratch(workers * p.space + p.weights, x.dtype)
-        none, w = work[:0], w.reshape(-1)
-        if p.shifts > 1:
-            w = _rows_first(w, work[-w.size :], p)
-        bias = none if bias is None else bias
-        _forward(x.reshape(-1), w, bias, y.reshape(-1), work, workers, p)
+        return
+    if not y.size:
+        return
+    p = blocks(*_two_axes(x.shape, w.shape, window), threads(), False)
+    workers = min(threads(), p.units)
+    work = scratch(workers * p.space + _size_rows_first(p), x.dtype)
+    w = _rows_first(w.reshape(-1), work, p)
+    bias = work[:0] if bias is None else bias
+    _forward(x.reshape(-1), w, bias, y.reshape(-1), work, workers, p)
 
 
 def convolution_grad(x, w, dy, dx, dw, dbias, window):
-    """As the reference, for C-contiguous arrays."""
+    """``convolution.convolution_grad``, for C-contiguous arrays."""
     image = dx if x is None else x
     if image is None or not dy.size or len(window.kernel) not in (1, 2):
         reference.convolution_grad.reference(np, x, w, dy, dx, dw, dbias, window)
         return
     p = blocks(*_two_axes(image.shape, w.shape, window), threads(), True)
-    workers = p.shares_n * p.shares_c
-    sums = p.shares_n * (p.weights + len(w))
-    work = scratch(workers * p.space + sums + p.weights, w.dtype)
-    none, w = work[:0], w.reshape(-1)
+    start = p.shares_n * p.shares_c * p.space
+    stop = start + p.shares_n * (p.weights + len(w))
+    work = scratch(stop + _size_rows_first(p), w.dtype)
+    sums = work[start:stop].reshape(p.shares_n, -1)
+    none = work[:0]
     x, dx, dw, dbias = (none if a is None else a.reshape(-1) for a in (x, dx, dw, dbias))
-    if p.shifts > 1 and dx.size:
-        w = _rows_first(w, work[-w.size :], p)
-    sums = work[workers * p.space :][:sums].reshape(p.shares_n, -1)
+    w = _rows_first(w.reshape(-1), work, p) if dx.size else w.reshape(-1)
     _backward(x, w, dy.reshape(-1), dx, sums, dw.size > 0, dbias.size > 0, work, p)
     if dw.size or dbias.size:
         _collect(sums, dw, dbias, p)
@@ -58,24 +60,48 @@ def _two_axes(x_shape, w_shape, window):
     """One spatial axis as two, the first of length 1."""
     if len(window.kernel) == 2:
         return x_shape, w_shape, window
-    (kernel,), (stride,), (pad,), (dilation,) = window
-    window = Window((1, kernel), (1, stride), (0, pad), (1, dilation))
+    (size,), (stride,), (pad,), (dilation,) = window
+    window = Window((1, size), (1, stride), (0, pad), (1, dilation))
     return (*x_shape[:2], 1, x_shape[2]), (*w_shape[:2], 1, w_shape[2]), window
 
 
+def _size_rows_first(p):
+    return p.weights if p.shifts > 1 else 0
+
+
+def _rows_first(w, work, p):
+    """The weights as (group, shift, output, channel, kernel row, kernel column)."""
+    if p.shifts == 1:
+        return w
+    _reorder(w, work[-w.size :], p)
+    return work[-w.size :]
+
+
 @kernel
-def _rows_first(w, to, p):
-    """The weights with the kernel rows before outputs and channels; see ``_collect``."""
+def _reorder(w, to, p):
     taps = p.rows * p.kernel_w
     for each in prange(p.groups * p.o):
         g, o = each // p.o, each % p.o
         for s in range(p.shifts):
             for c in range(p.c):
                 source = ((each * p.c + c) * p.shifts + s) * taps
-                target = (((g * p.shifts + s) * p.o + o) * p.c + c) * taps
-                for t in range(taps):
-                    to[target + t] = w[source + t]
-    return to
+                copy(w, source, 1, to, (((g * p.shifts + s) * p.o + o) * p.c + c) * taps, taps)
+
+
+@kernel
+def _collect(sums, dw, dbias, p):
+    """Add the workers' sums, in their order, to the gradients; weights as in ``_rows_first``."""
+    taps = p.rows * p.kernel_w
+    for each in prange(p.groups * p.o):
+        g, o = each // p.o, each % p.o
+        for part in range(p.shares_n):
+            if dbias.size:
+                dbias[each] += sums[part, p.weights + each]
+            for s in range(p.shifts if dw.size else 0):
+                source = ((g * p.shifts + s) * p.o + o) * p.c * taps
+                for c in range(p.c):
+                    target = ((each * p.c + c) * p.shifts + s) * taps
+                    add(sums[part], source + c * taps, dw, target, 1, taps)
 
 
 @kernel
@@ -95,37 +121,36 @@ def _forward_block(x, w, bias, y, work, unit, p):
     n0, g = unit // p.groups * p.block_images, unit % p.groups
     rows, outputs = min(p.block_rows, p.out_h - row0), min(p.block_o, p.o - o0)
     images = min(p.block_images, p.images - n0)
-    line, plane = images * p.out_w, p.out_h * p.out_w
-    taps, real = p.rows * p.kernel_w, y.dtype.type
+    line, plane, taps = images * p.out_w, p.out_h * p.out_w, p.rows * p.kernel_w
 
-    # one image's results lie side by side in y already; several are put in place at the end
-    out, out_at, out_row = y, ((n0 * p.groups + g) * p.o + o0) * plane + row0 * p.out_w, plane
+    # one image's results lie side by side in y already; those of several are made elsewhere
+    out, out_at, width = y, ((n0 * p.groups + g) * p.o + o0) * plane + row0 * p.out_w, plane
     if images > 1:
-        out, out_at, out_row = work, p.columns, rows * line
+        out, out_at, width = work, p.columns, rows * line
     for o in range(outputs):
-        value = bias[g * p.o + o0 + o] if bias.size else real(0)
-        fill(out, out_at + o * out_row, rows * line, value)
+        start = bias[g * p.o + o0 + o] if bias.size else y.dtype.type(0)
+        fill(out, out_at + o * width, rows * line, start)
     for c0 in range(0, p.c, p.block_c):
         count = min(p.block_c, p.c - c0)
+        cols, at, across = work, 0, (rows + p.halo) * line
         if p.bare:
-            cols, at, width = x, ((n0 * p.groups + g) * p.c + c0) * p.h * p.w, p.h * p.w
-            at += row0 * p.w
+            cols, across = x, p.h * p.w
+            at = ((n0 * p.groups + g) * p.c + c0) * across + row0 * p.w
         else:
             columns(x, work, p, n0, images, g * p.c + c0, count, row0, rows + p.halo)
-            cols, at, width = work, 0, (rows + p.halo) * line
         for s in range(p.shifts):
             w_at = (((g * p.shifts + s) * p.o + o0) * p.c + c0) * taps
             gemm(
                 *(False, False, outputs, rows * line, count * taps, 1.0, w, w_at, p.c * taps),
-                *(cols, at + s * p.dilation_h * line, width, 1.0, out, out_at, out_row),
+                *(cols, at + s * p.dilation_h * line, across, 1.0, out, out_at, width),
             )
     if images > 1:
         for o in range(outputs):
             for r in range(rows):
                 for n in range(images):
                     to = (((n0 + n) * p.groups + g) * p.o + o0 + o) * plane + r * p.out_w
-                    at = out_at + (o * rows + r) * line + n * p.out_w
-                    copy(work, at, 1, y, to, p.out_w)
+                    copy(work, out_at, 1, y, to, p.out_w)
+                    out_at += p.out_w
 
 
 @kernel
@@ -138,37 +163,38 @@ def _backward(x, w, dy, dx, sums, want_w, want_b, work, p):
 
 @inner
 def _backward_share(x, w, dy, dx, sums, want_w, want_b, work, part, channels, p):
+    """All blocks of one part of the batch, for one part of the channels."""
     slices = (p.c + p.block_c - 1) // p.block_c
     first = slices * p.groups * channels // p.shares_c
     stop = slices * p.groups * (channels + 1) // p.shares_c
     n_first, n_stop = p.images * part // p.shares_n, p.images * (part + 1) // p.shares_n
+    plane = p.out_h * p.out_w
     for n0 in range(n_first, n_stop, p.block_images):
         images = min(p.block_images, n_stop - n0)
         for row0 in range(0, p.out_h, p.block_rows):
             rows = min(p.block_rows, p.out_h - row0)
-            start = n0 == n_first and row0 == 0
+            count, fresh = rows * images * p.out_w, n0 == n_first and row0 == 0
             for each in range(first, stop):
                 g, c0 = each // slices, each % slices * p.block_c
-                line, plane = images * p.out_w, p.out_h * p.out_w
                 grad, at, width = dy, (n0 * p.groups + g) * p.o * plane + row0 * p.out_w, plane
                 if images > 1:
+                    grad, at, width = work, p.columns, count
                     if each == first or c0 == 0:
                         _gather(dy, work, n0, images, g, p)
-                    grad, at, width = work, p.columns, rows * line
                 if want_b and c0 == 0:
                     for o in range(p.o):
-                        before = sums[p.weights + g * p.o + o] if not start else dy.dtype.type(0)
-                        here = total(grad, at + o * width, rows * line)
-                        sums[p.weights + g * p.o + o] = before + here
+                        index = p.weights + g * p.o + o
+                        before = dy.dtype.type(0) if fresh else sums[index]
+                        sums[index] = before + total(grad, at + o * width, count)
                 _backward_block(
-                    *(x, w, dx, sums, want_w, start, work, n0, images, row0, rows, g, c0),
+                    *(x, w, dx, sums, want_w, fresh, work, n0, images, row0, rows, g, c0),
                     *(grad, at, width, p),
                 )
 
 
 @inner
 def _gather(dy, work, n0, images, g, p):
-    """Whole images of dy as (output, row, image, column), behind the columns."""
+    """A group of whole images of dy as (output, row, image, column), behind the columns."""
     at = p.columns
     for o in range(p.o):
         for r in range(p.out_h):
@@ -180,57 +206,37 @@ def _gather(dy, work, n0, images, g, p):
 
 @inner
 def _backward_block(
-    x, w, dx, sums, want_w, start, work, n0, images, row0, rows, g, c0, grad, grad_at, grad_row, p
+    x, w, dx, sums, want_w, fresh, work, n0, images, row0, rows, g, c0, grad, grad_at, width, p
 ):
-    """What one block of positions and channels adds to the gradients of weights and input."""
+    """What one block, and one slice of the channels, adds to both gradients."""
     count, taps, line = min(p.block_c, p.c - c0), p.rows * p.kernel_w, images * p.out_w
     channel, lines, area = g * p.c + c0, rows + p.halo, p.h * p.w
-    x_at, width = (n0 * p.groups * p.c + channel) * area + row0 * p.w, area
-    cols, at = x, x_at
-    if not p.bare:
-        cols, at, width = work, 0, lines * line
+    cols, at, across = work, 0, lines * line
+    if p.bare:
+        cols, at, across = x, (n0 * p.groups * p.c + channel) * area + row0 * p.w, area
     if want_w:
-        beta = 0.0 if start else 1.0
+        beta = 0.0 if fresh else 1.0
         if not p.bare:
             columns(x, work, p, n0, images, channel, count, row0, lines)
         for s in range(p.shifts):
             gemm(
-                *(False, True, p.o, count * taps, rows * line, 1.0, grad, grad_at, grad_row),
-                *(cols, at + s * p.dilation_h * line, width, beta),
-                *(sums, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),
+                *(False, True, p.o, count * taps, rows * line, 1.0, grad, grad_at, width),
+                *(cols, at + s * p.dilation_h * line, across),
+                *(beta, sums, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),
             )
-    if dx.size:
-        if not p.bare:
-            if row0 == 0:
-                for n in range(n0, n0 + images):
-                    fill(dx, (n * p.groups * p.c + channel) * area, count * area, 0)
-            if p.shifts > 1:
-                fill(work, 0, count * taps * width, 0)
-        beta, out = (1.0 if p.shifts > 1 else 0.0), (dx if p.bare else work)
-        for s in range(p.shifts):
-            gemm(
-                *(True, False, count * taps, rows * line, p.o, 1.0),
-                *(w, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),
-                *(grad, grad_at, grad_row, beta),
-                *(out, at + s * p.dilation_h * line, width),
-            )
-        if not p.bare:
-            add_columns(work, dx, p, n0, images, channel, count, row0, lines)
-
-
-@kernel
-def _collect(sums, dw, dbias, p):
-    """Add the workers' sums, in their order, to the gradients."""
-    taps = p.rows * p.kernel_w
-    for each in prange(p.groups * p.o):
-        g, o = each // p.o, each % p.o
-        for part in range(p.shares_n):
-            if dbias.size:
-                dbias[each] += sums[part, p.weights + each]
-            if dw.size:
-                for s in range(p.shifts):
-                    source = ((g * p.shifts + s) * p.o + o) * p.c * taps
-                    for c in range(p.c):
-                        target = ((each * p.c + c) * p.shifts + s) * taps
-                        for t in range(taps):
-                            dw[target + t] += sums[part, source + c * taps + t]
+    if not dx.size:
+        return
+    out, beta = (dx if p.bare else work), (1.0 if p.shifts > 1 else 0.0)
+    if p.shifts > 1:
+        fill(work, 0, count * taps * across, 0)
+    for s in range(p.shifts):
+        gemm(
+            *(True, False, count * taps, rows * line, p.o, 1.0),
+            *(w, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),
+            *(grad, grad_at, width, beta, out, at + s * p.dilation_h * line, across),
+        )
+    if not p.bare:
+        if row0 == 0:
+            for n in range(n0, n0 + images):
+                fill(dx, (n * p.groups * p.c + channel) * area, count * area, 0)
+        add_columns(work, dx, p, n0, images, channel, count, row0, lines)

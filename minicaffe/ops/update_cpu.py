@@ -1,5 +1,7 @@
 """Compiled bodies of ``minicaffe.ops.update``."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
 from __future__ import annotations
 
 import numpy as np

@@ -22,6 +22,7 @@ CASES = [
     ("operation: PROD stable_prod_grad: false", 2),
     ("operation: PROD stable_prod_grad: false", 3),
     ("operation: MAX", 2),
+    ("operation: MAX coeff: 2 coeff: -3", 2),
     ("operation: MAX", 4),
 ]
 
@@ -136,7 +137,6 @@ def test_follows_its_bottoms_to_a_larger_shape(device, rng, operation):
         ("", [(2, 3)], BlobCountError, r"1 bottom blob\(s\), expected at least 2"),
         ("coeff: 1", [(2,), (2,)], LayerConfigError, r"coeff is given 1 time\(s\), .* \(2\)"),
         ("operation: PROD coeff: 1 coeff: 1", [(2,)] * 2, LayerConfigError, "operation PROD"),
-        ("operation: MAX coeff: 1 coeff: 1", [(2,)] * 2, LayerConfigError, "operation MAX"),
     ],
 )
 def test_refuses(device, field, shapes, error, message):

@@ -1,4 +1,4 @@
-"""What ``debug_info`` logs: the mean magnitude of every blob, as it is computed.
+"""Looking for what went wrong: the magnitudes that ``debug_info`` logs, and the first NaN.
 
 After: src/caffe/net.cpp (ForwardDebugInfo, BackwardDebugInfo).
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from minicaffe import log
 from minicaffe.backward import Step
 from minicaffe.device import Array, Device
+from minicaffe.errors import NotANumberError, layer_context
 from minicaffe.params import Param
 
 
@@ -47,6 +48,31 @@ def totals(params: Sequence[Param]) -> None:
         "net.cpp:657",
         f"    [Backward] All net params (data, diff): L1 norm = {l1}; L2 norm = {l2}",
     )
+
+
+def refuse_nan(steps: Sequence[Step]) -> None:
+    """Name the first layer whose tops hold a NaN.
+
+    Raises:
+        NotANumberError: there is one; says whether its parameters, its bottoms or neither had it.
+    """
+    for step in steps:
+        named = zip(step.top_names, step.top, strict=True)
+        found = [name for name, blob in named if bool((blob.data != blob.data).any())]
+        if not found:
+            continue
+        with layer_context(step.layer.param, "forward"):
+            for index, blob in enumerate(step.layer.blobs):
+                if not bool(blob.device.xp.isfinite(blob.data).all()):
+                    raise NotANumberError(
+                        f"blobs[{index}] holds NaN or infinity, expected numbers: an earlier "
+                        "update went too far; lower base_lr, or set clip_gradients"
+                    )
+            outside = not step.bottom
+            raise NotANumberError(
+                f"top {found[0]!r} holds NaN, expected numbers: "
+                + ("the data has it" if outside else "the first layer of the net to make one")
+            )
 
 
 def _labels(step: Step) -> list[str]:

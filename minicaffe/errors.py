@@ -96,6 +96,10 @@ class ValueRangeError(LayerError, ValueError):
     """A bottom holds a value that its layer cannot take: a label out of range, say."""
 
 
+class NotANumberError(LayerError, ArithmeticError):
+    """A layer made NaN out of numbers; every parameter would be NaN after the next update."""
+
+
 class SolverError(MinicaffeError):
     """The solver cannot go on."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import log, snapshot
+from minicaffe import debug, log, snapshot
 from minicaffe.definitions import check_solver, test_nets, train_net
 from minicaffe.device import Array, Device, cpu
 from minicaffe.net import Net
@@ -164,7 +164,10 @@ class Solver:
         self.net.debug_info = displayed and self.param.debug_info
         total: Array | float = 0.0
         for _ in range(self.param.iter_size):
-            total += self.net.forward()
+            loss = self.net.forward()
+            if self.device.index is None and loss != loss:
+                debug.refuse_nan(self.net.steps)
+            total += loss
             self.net.backward()
         self.losses.append(total / self.param.iter_size)
         if displayed:
@@ -207,6 +210,8 @@ class Solver:
         return factor
 
     def _display(self) -> None:
+        if self.loss != self.loss:
+            debug.refuse_nan(self.net.steps)
         now = time.perf_counter()
         since, from_iteration = self._shown or (now, self.iteration)
         done, seconds = self.iteration - from_iteration, now - since

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import text_format
 
 from minicaffe.device import cpu
-from minicaffe.errors import PrototxtError, SolverConfigError, WeightsError
+from minicaffe.errors import NotANumberError, PrototxtError, SolverConfigError, WeightsError
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.solver import Action, Callback, Solver
 from tests.data.databases import make_lmdb, numbered
@@ -362,3 +362,17 @@ def test_resume_goes_on_with_the_next_sample(tmp_path, stop):
     assert seen_again.results == [result for result in seen.results if result[0] >= stop]
     straight.close()
     second.close()
+
+
+def test_a_nan_names_the_first_layer_that_made_it(tmp_path):
+    data = NET.replace('data_filler { type: "gaussian" }', "data_filler { value: nan }")
+    with pytest.raises(NotANumberError, match=r"layer 'data' \(DummyData\): top 'x' holds NaN"):
+        make(tmp_path, net=data).solve()
+    wild = make(tmp_path, "base_lr: 1e38", net=NET.replace("3 dim: 4", "3 dim: 400"))
+    with pytest.raises(
+        NotANumberError, match=r"layer 'ip' .*: blobs\[0\] holds NaN or inf.*lower base_lr"
+    ):
+        wild.solve()
+    large = NET.replace('data_filler { type: "gaussian" }', "data_filler { value: 3e38 }")
+    with pytest.raises(NotANumberError, match=r"layer 'ip' .*: top 'y' holds NaN, .* first layer"):
+        make(tmp_path, net=large.replace("dim: 3 dim: 4", "dim: 3 dim: 40")).solve()

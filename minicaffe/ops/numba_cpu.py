@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,32 +29,42 @@ from numba import prange
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def _cache_folder() -> str:
-    """Where compiled kernels are kept: a folder for exactly these sources.
+@cache
+def _sources(module: str) -> tuple[Path, ...]:
+    """The files that decide what the kernels of ``module`` are: its own, and those it calls."""
+    path = Path(__file__).with_name(f"{module.rpartition('.')[2]}.py")
+    called = re.findall(r"minicaffe\.ops\.(\w+_cpu)\b", path.read_text(encoding="utf-8"))
+    inner = {file for name in set(called) - {path.stem} for file in _sources(name)}
+    return (path, *sorted(inner - {path}))
+
+
+@cache
+def _cache_folder(module: str) -> str:
+    """Where the compiled kernels of ``module`` are kept: a folder for exactly its sources.
 
     Numba looks whether a kernel's own file has changed, but not those of the kernels that it
-    calls; so each state of all ``*_cpu`` modules has a folder of its own.
+    calls; so each state of all of them has a folder of its own, and the last one is deleted.
     """
-    here = Path(__file__).parent
-    digest = sha256(b"".join(path.read_bytes() for path in sorted(here.glob("*_cpu.py"))))
-    name = f"kernels-{digest.hexdigest()[:12]}"
+    sources = _sources(module)
+    digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "minicaffe")
-    for parent in (here / "__pycache__", user):
+    for parent in (Path(__file__).parent / "__pycache__", user):
+        folder = parent / "kernels" / sources[0].stem / digest
         with suppress(OSError):
-            (parent / name).mkdir(parents=True, exist_ok=True)
-            if os.access(parent / name, os.W_OK):
-                for old in parent.glob("kernels-*"):
-                    if old.name != name:
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                for old in folder.parent.iterdir():
+                    if old != folder:
                         shutil.rmtree(old, ignore_errors=True)
-                return str(parent / name)
+                return str(folder)
     return ""
 
 
 @contextmanager
-def _own_cache() -> Iterator[None]:
-    """Inside, functions that are declared keep their machine code in our folder."""
+def _own_cache(module: str) -> Iterator[None]:
+    """Inside, functions that are declared keep their machine code in a folder of ours."""
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = before or _FOLDER
+    numba.config.CACHE_DIR = before or _cache_folder(module)
     try:
         yield
     finally:
@@ -61,13 +73,12 @@ def _own_cache() -> Iterator[None]:
 
 def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(body: Callable[..., Any]) -> Any:
-        with _own_cache():
+        with _own_cache(body.__module__):
             return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(body)
 
     return decorate
 
 
-_FOLDER = _cache_folder()
 kernel = _decorator(fastmath=FAST, parallel=True)
 inner = _decorator(fastmath=FAST)
 exact = _decorator()  # rounds every operation as written, on one thread

@@ -1,0 +1,41 @@
+"""``minicaffe layers``: the list, one type, a misspelt one."""
+
+from __future__ import annotations
+
+import pytest
+
+from minicaffe.cli.main import main
+from minicaffe.layers import layer_classes
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_lists_every_type(capsys):
+    assert main(["layers"]) == 0
+    listed = {line.split(" ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert set(layer_classes()) <= listed
+
+
+def test_explains_one(capsys):
+    assert main(["layers", "Pooling"]) == 0
+    out = capsys.readouterr().out
+    assert "Shapes, with out = " in out
+    row = next(line for line in out.splitlines() if "│ stride " in line)
+    assert [cell.strip() for cell in row.strip("│ ").split("│")][:3] == ["stride", "uint32", "1"]
+    assert "CEIL: " in out
+
+
+@pytest.mark.parametrize("layer_type", layer_classes())
+def test_every_type_has_an_explanation(capsys, layer_type):
+    assert main(["layers", layer_type]) == 0
+    assert "After: src/caffe/" in capsys.readouterr().out
+
+
+def test_a_misspelt_type(capsys):
+    assert main(["layers", "Poling"]) == 1
+    assert "layer type is 'Poling', expected a known one: did you mean 'Pooling'?" in (
+        capsys.readouterr().err
+    )

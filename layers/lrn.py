@@ -23,10 +23,11 @@ class LRN(Layer):
     Shapes:
         bottom[0]  x  (N, C, H, W)
         top[0]     y  as x
-    Definition: ``lrn_param``; ``engine`` is read over: with cuDNN, the original's WITHIN_CHANNEL
-    computes something else, here it never does.
+    Definition: ``lrn_param``; ``engine`` is a hint, and not needed.
     After: src/caffe/layers/lrn_layer.cpp (A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet
-    classification with deep convolutional neural networks", 2012).
+    classification with deep convolutional neural networks", 2012). ``engine: CUDNN`` is accepted
+    where there is no cuDNN, and WITHIN_CHANNEL with it gives the same numbers as without, where
+    the original computes another function.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

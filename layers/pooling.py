@@ -26,10 +26,11 @@ class Pooling(Layer):
         top[0]     y     (N, C, out_h, out_w); where there is pad, less a last window that starts
                          past the input
         top[1]     mask  as y: h * W + w of the element taken; MAX alone
-    Definition: ``pooling_param``; rounds down with ``round_mode: FLOOR``; ``engine`` is read
-    over. No STOCHASTIC: Caffe has none on the CPU.
-    After: src/caffe/layers/pooling_layer.cpp, but for two cases that there write out of
-    bounds: a window outside the input is refused, and one of nothing but NaN has no gradient.
+    Definition: ``pooling_param``; rounds down with ``round_mode: FLOOR``; ``engine`` is a hint,
+    and not needed. No STOCHASTIC: Caffe has none on the CPU.
+    After: src/caffe/layers/pooling_layer.cpp, but for two cases that there reach out of bounds: a
+    window outside the input is refused, and one of nothing but NaN has no gradient. A stride of 0
+    is refused, by which the original divides. ``engine: CUDNN`` is accepted where there is none.
     """
 
     num_top = Arity(1, 2)
@@ -38,7 +39,9 @@ class Pooling(Layer):
         param = self.param.pooling_param
         self._is_max = param.pool == PoolingParameter.MAX
         if not self._is_max and param.pool != PoolingParameter.AVE:
-            raise LayerConfigError("pool is STOCHASTIC, expected MAX or AVE")
+            raise LayerConfigError(
+                "pool is STOCHASTIC, expected MAX or AVE: the original has no other on the CPU"
+            )
         if len(top) == 2 and not self._is_max:
             raise LayerConfigError("pool is AVE with two tops, expected MAX: top[1] is its mask")
         self._kernel = height_width(param, "kernel", "kernel_size")

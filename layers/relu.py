@@ -22,10 +22,11 @@ class ReLU(Neuron):
     Shapes:
         bottom[0]  x  any
         top[0]     y  as x; may be x itself
-    Definition: ``relu_param``; ``engine`` is read over: there is one.
+    Definition: ``relu_param``; ``engine`` is a hint, and not needed.
     After: src/caffe/layers/relu_layer.cpp (V. Nair, G. Hinton, "Rectified linear units improve
     restricted Boltzmann machines", 2010). A negative ``negative_slope`` in place is refused in
     training: the sign that the gradient needs is overwritten, and there it comes out wrong.
+    ``engine: CUDNN`` is accepted where there is no cuDNN.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -17,8 +17,9 @@ class Sigmoid(Neuron):
     Shapes:
         bottom[0]  x  any
         top[0]     y  as x; may be x itself
-    Definition: ``sigmoid_param``, of which ``engine`` is read over: there is one.
-    After: src/caffe/layers/sigmoid_layer.cpp.
+    Definition: ``sigmoid_param``: ``engine``, a hint, and not needed.
+    After: src/caffe/layers/sigmoid_layer.cpp. ``engine: CUDNN`` is accepted where there is no
+    cuDNN.
     """
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

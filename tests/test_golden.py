@@ -25,6 +25,11 @@ def _types(path: Path) -> set[str]:
     return {layer.type for layer in read_net(path).layer}
 
 
+# what the original gets wrong and we do not; docs/differences.md has each
+DIFFERENT = {
+    ("power_inplace", "gin/x"): "in place it overwrites the gradient from above with scale squared"
+}
+
 CASES = [path.stem for path in PROTOTXTS if _types(path) <= set(layer_classes())]
 
 
@@ -54,6 +59,9 @@ def test_matches_original(device, name):
     def check(kind, found, expected):
         found = device.to_numpy(found)
         assert found.shape == expected.shape, kind
+        if (name, kind) in DIFFERENT:
+            assert not np.allclose(found, expected, rtol=1e-2), DIFFERENT[name, kind]
+            return
         scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6 * scale, err_msg=kind)
 

@@ -1,6 +1,6 @@
 """How long does a step take, and how much memory, against the same net in PyTorch?
 
-    python benchmarks/step_time.py benchmarks/nets/lenet.prototxt
+    python benchmarks/step_time.py benchmarks/nets/*.prototxt
     python benchmarks/step_time.py NET.prototxt --phase TEST --peer-python /other/bin/python
 
 Times a training step (forward, backward, update) or, with ``--phase TEST``, a forward pass of any
@@ -29,7 +29,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from step_translate import describe
+from step_translate import describe, sources
 
 from minicaffe.device import cpu
 from minicaffe.errors import MinicaffeError
@@ -41,6 +41,10 @@ HERE = Path(__file__).parent
 PAUSE = 0.005  # s between two turns: the workers of the one that ran stop spinning
 TURN = 0.1  # s that a turn takes, roughly, where the steps are short
 SEED = 1701
+HINT = (
+    "\nif PyTorch is missing: pip install torch==2.13.0 here, or name an interpreter that has it "
+    "with --peer-python, or give --alone"
+)
 
 
 class Worker:
@@ -51,8 +55,8 @@ class Worker:
         names = ("OMP", "MKL", "OPENBLAS", "NUMBA")
         env = {**os.environ, **{f"{name}_NUM_THREADS": threads for name in names}}
         pipe = subprocess.PIPE
-        command = [python, str(HERE / script)]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env)
+        self.command = [python, str(HERE / script)]
+        self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, text=True, env=env)
         self.times: list[float] = []
         self.version = self._ask(json.dumps(job))["version"]
         self.last: dict[str, Any] = self._ask("1")
@@ -74,7 +78,7 @@ class Worker:
             stdin.flush()
             answer: dict[str, Any] = json.loads(stdout.readline())
         except (BrokenPipeError, json.JSONDecodeError):
-            raise SystemExit(f"{self.process.args} failed; see above") from None
+            raise SystemExit(f"{' '.join(self.command)} failed, see above{HINT}") from None
         return answer
 
     def close(self) -> None:
@@ -115,11 +119,11 @@ def arrays_of(net: Net) -> dict[str, np.ndarray[Any, Any]]:
         for step in net.steps
         for index, blob in enumerate(step.layer.blobs)
     }
-    classes = {}
+    classes, source = {}, sources(net)
     for step in net.steps:
         if step.layer.type in ("SoftmaxWithLoss", "Accuracy"):
-            label = step.bottom_names[1].partition("_")[0]
-            classes[label] = step.bottom[0].shape[1]
+            label = step.bottom_names[1]
+            classes[source.get(label, label)] = step.bottom[0].shape[1]
     for name in net.inputs:
         shape = net.blobs[name].shape
         if name in classes:
@@ -131,17 +135,17 @@ def arrays_of(net: Net) -> dict[str, np.ndarray[Any, Any]]:
 
 
 @contextmanager
-def workers(args: argparse.Namespace) -> Iterator[list[Worker]]:
+def workers(path: str, args: argparse.Namespace) -> Iterator[list[Worker]]:
     """Both sides, with one step done; the peer is missing with ``--alone``."""
     phase = Phase.Value(args.phase)
     shapes = {name: [int(dim) for dim in dims.split(",")] for name, dims in args.shape}
-    definition = replace_data(read_net(args.net), shapes, phase)
+    definition = replace_data(read_net(path), shapes, phase)
     net = Net(definition, NetState(phase=phase), cpu(SEED))
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder, "arrays.npz"))
-        np.savez(path, **arrays_of(net))
+        arrays = str(Path(folder, "arrays.npz"))
+        np.savez(arrays, **arrays_of(net))
         job = {
-            "arrays": path,
+            "arrays": arrays,
             "inputs": net.inputs,
             "phase": args.phase,
             "threads": args.threads,
@@ -164,16 +168,17 @@ def workers(args: argparse.Namespace) -> Iterator[list[Worker]]:
 
 def measure(found: list[Worker], repeat: int) -> None:
     """``repeat`` turns of each worker, alternating, after two that do not count."""
-    steps = 1
+    steps = 3
     for turn in range(-2, repeat):
         for worker in found:
             worker.turn(steps, keep=turn >= 0)
             time.sleep(PAUSE)
-        slowest = max(worker.last["seconds"][0] for worker in found)
-        steps = steps if turn >= 0 else max(1, min(10, round(TURN / slowest)))
+        if turn < 0:
+            slower = max(min(worker.last["seconds"]) for worker in found)
+            steps = max(1, min(10, round(TURN / slower)))
 
 
-def report(args: argparse.Namespace, found: list[Worker]) -> dict[str, Any]:
+def report(path: str, args: argparse.Namespace, found: list[Worker]) -> dict[str, Any]:
     """What was measured; times in ms, memory in MiB."""
     sides = [
         {
@@ -186,10 +191,17 @@ def report(args: argparse.Namespace, found: list[Worker]) -> dict[str, Any]:
         }
         for worker in found
     ]
-    result = {"net": args.net, "phase": args.phase, "threads": args.threads, "sides": sides}
+    losses = [worker.first_loss for worker in found]
+    result: dict[str, Any] = {
+        "net": path,
+        "phase": args.phase,
+        "threads": args.threads,
+        "sides": sides,
+    }
     if len(sides) == 2:
         result["ratio"] = sides[0]["median"] / sides[1]["median"]
         result["ratio_of_fastest"] = sides[0]["fastest"] / sides[1]["fastest"]
+        result["same_loss"] = bool(np.allclose(*losses, rtol=1e-3)) if None not in losses else None
     return result
 
 
@@ -207,6 +219,8 @@ def show(result: dict[str, Any]) -> None:
     if "ratio" in result:
         fastest = result["ratio_of_fastest"]
         print(f"ratio {result['ratio']:.2f} (of the fastest steps {fastest:.2f})")
+        if result["same_loss"] is False:
+            print("the first losses differ: dropout, or not the same net")
 
 
 def main() -> None:
@@ -214,7 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("net", help="definition of the net")
+    parser.add_argument("net", nargs="+", help="definition of a net")
     parser.add_argument("--phase", choices=("TRAIN", "TEST"), default="TRAIN")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=9, help="turns that count, at least 7")
@@ -232,16 +246,18 @@ def main() -> None:
     args = parser.parse_args()
     if args.repeat < 7:
         parser.error("--repeat: a median of fewer than 7 says little")
-    try:
-        with workers(args) as found:
-            measure(found, args.repeat)
-            result = report(args, found)
-    except MinicaffeError as error:
-        raise SystemExit(f"{error}") from None
+    results = []
+    for path in args.net:
+        try:
+            with workers(path, args) as found:
+                measure(found, args.repeat)
+                results.append(report(path, args, found))
+        except MinicaffeError as error:
+            raise SystemExit(str(error)) from None
+        if not args.json:
+            show(results[-1])
     if args.json:
-        print(json.dumps(result, indent=2))
-    else:
-        show(result)
+        print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":

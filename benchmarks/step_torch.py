@@ -18,13 +18,13 @@ class Net(nn.Module):
     def __init__(self, layers):
         super().__init__()
         self.layers = layers
-        self.parts = nn.ModuleDict({spec["name"]: make(spec) for spec in layers})
+        self.parts = nn.ModuleList(make(spec) for spec in layers)
 
     def forward(self, blobs):
         """The sum of the losses, or the last top where there are none."""
         blobs, loss = dict(blobs), None
-        for spec in self.layers:
-            out = self.parts[spec["name"]](*(blobs[name] for name in spec["bottom"]))
+        for spec, part in zip(self.layers, self.parts, strict=True):
+            out = part(*(blobs[name] for name in spec["bottom"]))
             blobs[spec["top"]] = out
             if spec["loss"]:
                 loss = out * spec["loss"] if loss is None else loss + out * spec["loss"]
@@ -59,9 +59,9 @@ class Scale(nn.Module):
 
 
 def make(spec):
-    """The module for one layer; KeyError where there is none for its type."""
+    """The module for one layer."""
     p = spec["param"]
-    return {
+    makers = {
         "Convolution": lambda: convolution(p),
         "InnerProduct": lambda: nn.Sequential(
             nn.Flatten(p["axis"]), nn.Linear(p["in"], p["out"], bias=p["bias"])
@@ -84,7 +84,10 @@ def make(spec):
         "Flatten": lambda: nn.Flatten(p["axis"]),
         "BatchNorm": lambda: nn.BatchNorm2d(p["channels"], p["eps"], p["momentum"], affine=False),
         "Scale": lambda: Scale(p["channels"], p["bias"]),
-    }[spec["type"]]()
+    }
+    if spec["type"] not in makers:
+        raise SystemExit(f"layer {spec['name']!r}: {spec['type']} is not translated to PyTorch")
+    return makers[spec["type"]]()
 
 
 def convolution(p):
@@ -124,18 +127,16 @@ def eltwise(operation):
 def load(net, arrays):
     """Give the layers the parameters that minicaffe starts from."""
     with torch.no_grad():
-        for name, part in net.parts.items():
+        for spec, part in zip(net.layers, net.parts, strict=True):
             for index, parameter in enumerate(part.parameters()):
-                parameter.copy_(torch.from_numpy(arrays[f"{name}/{index}"]))
+                parameter.copy_(torch.from_numpy(arrays[f"{spec['name']}/{index}"]))
 
 
 def optimizer(net, job):
     """SGD whose groups have the learning rates and decays of the definition."""
     groups = []
-    for spec in net.layers:
-        for parameter, (lr, decay) in zip(
-            net.parts[spec["name"]].parameters(), spec["mults"], strict=True
-        ):
+    for spec, part in zip(net.layers, net.parts, strict=True):
+        for parameter, (lr, decay) in zip(part.parameters(), spec["mults"], strict=True):
             rates = {"lr": job["lr"] * lr, "weight_decay": job["decay"] * decay}
             groups.append({"params": [parameter], **rates})
     return torch.optim.SGD(groups, lr=job["lr"], momentum=job["momentum"])

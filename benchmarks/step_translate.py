@@ -9,24 +9,33 @@ from minicaffe.net import Net
 from minicaffe.proto.minicaffe_pb2 import EltwiseParameter, LRNParameter, PoolingParameter
 
 
+def sources(net: Net) -> dict[str, str]:
+    """The blob that each copy made by a split is a copy of."""
+    found: dict[str, str] = {}
+    for step in net.steps:
+        if step.layer.type == "Split":
+            name = step.bottom_names[0]
+            found.update(dict.fromkeys(step.top_names, found.get(name, name)))
+    return found
+
+
 def describe(net: Net) -> list[dict[str, Any]]:
     """Name, type, blobs, parameters' multipliers and resolved fields of each layer.
 
     Splits and inputs go: in PyTorch a value can be used twice.
     """
-    original: dict[str, str] = {}
-    layers = []
+    source, owners, layers = sources(net), dict[int, str](), []
     for step in net.steps:
         layer = step.layer
-        bottom = [original.get(name, name) for name in step.bottom_names]
-        if layer.type == "Split":
-            original.update(dict.fromkeys(step.top_names, bottom[0]))
-        elif bottom and layer.type != "Silence":
+        for blob in layer.blobs:
+            owner = owners.setdefault(id(blob), step.name)
+            _refuse(step, owner != step.name, f"the parameters of {owner!r}")
+        if step.bottom and layer.type not in ("Split", "Silence"):
             layers.append(
                 {
-                    "name": step.name.replace(".", "_"),
+                    "name": step.name,
                     "type": layer.type,
-                    "bottom": bottom,
+                    "bottom": [source.get(name, name) for name in step.bottom_names],
                     "top": step.top_names[0],
                     "loss": layer.loss_weights[0],
                     "mults": _multipliers(step),
@@ -37,7 +46,9 @@ def describe(net: Net) -> list[dict[str, Any]]:
 
 
 def _multipliers(step: Step) -> list[tuple[float, float]]:
-    """(lr_mult, decay_mult) of each parameter."""
+    """(lr_mult, decay_mult) of each parameter that PyTorch counts as one."""
+    if step.layer.type == "BatchNorm":
+        return []
     given = [(spec.lr_mult, spec.decay_mult) for spec in step.layer.param.param]
     return (given + [(1.0, 1.0)] * len(step.layer.blobs))[: len(step.layer.blobs)]
 

@@ -84,14 +84,82 @@ def refuse_label(labels: Blob, index: int, shape: tuple[int, int, int], ignore: 
     )
 
 
-def refuse_label_gradient(propagate_down: Sequence[bool], index: int = 1) -> None:
-    """Refuse ``propagate_down`` where it asks for a gradient for the labels, bottom ``index``.
+def refuse_label_gradient(
+    propagate_down: Sequence[bool], index: int = 1, what: str = "labels"
+) -> None:
+    """Refuse ``propagate_down`` where it asks for a gradient for bottom ``index``.
 
     Raises:
         LayerConfigError: it does.
     """
     if len(propagate_down) > index and propagate_down[index]:
         raise LayerConfigError(
-            f"propagate_down[{index}] is true, expected false: bottom[{index}] holds labels, "
+            f"propagate_down[{index}] is true, expected false: bottom[{index}] holds {what}, "
             "which have no gradient"
         )
+
+
+def rows(scores: Blob, labels: Blob) -> tuple[int, int, int]:
+    """(items, classes, 1) of ``scores``, whose axes after the first are all classes.
+
+    Raises:
+        ShapeError: there is no first axis, no class, or not one label an item.
+    """
+    if not scores.ndim:
+        raise ShapeError("bottom[0] has shape (), expected (N, classes): no axis of items")
+    items, classes = scores.shape[0], prod(scores.shape[1:])
+    if not classes:
+        raise ShapeError(f"bottom[0] has shape {scores.shape}, expected a class for each item")
+    if labels.count != items or labels.shape[:1] != (items,):
+        raise ShapeError(
+            f"bottom[1] has shape {labels.shape}, expected ({items},): bottom[0] has shape "
+            f"{scores.shape}, {items} item(s), and each takes one label"
+        )
+    return items, classes, 1
+
+
+def class_indices(labels: Blob, shape: tuple[int, int, int]) -> Array:
+    """The labels as whole numbers, once all are known to be classes of (outer, classes, inner).
+
+    Returns:
+        (outer * inner,) int32, truncated toward zero.
+
+    Raises:
+        ValueRangeError: a label is no class.
+    """
+    index = labels.device.xp.trunc(labels.data.reshape(-1))
+    bad = ~((index >= 0) & (index < shape[1]))
+    if bad.any():
+        refuse_label(labels, int(bad.argmax()), shape, nan)
+    return index.astype(labels.device.xp.int32)
+
+
+def paired(bottom: Sequence[Blob]) -> int:
+    """The number of items, once the first two blobs are known to match element by element.
+
+    Raises:
+        ShapeError: they have no items, or not the same number of them or of elements.
+    """
+    first, second = bottom[:2]
+    if not first.ndim or first.shape[:1] != second.shape[:1] or first.count != second.count:
+        raise ShapeError(
+            f"bottom[1] has shape {second.shape}, expected {first.shape} as bottom[0]: elements "
+            "are compared one by one, and the first axis is that of the items"
+        )
+    return first.shape[0]
+
+
+def refuse_value(bottom: Sequence[Blob], which: int, index: int) -> NoReturn:
+    """Raise for the element at flat ``index`` of bottom ``which``, which is no number.
+
+    Raises:
+        ValueRangeError: always.
+    """
+    blob = bottom[which]
+    value = float(blob.device.to_numpy(blob.data.reshape(-1)[index : index + 1])[0])
+    row, position = divmod(index, prod(blob.shape[1:]))
+    where = f"row {row}, position {position}" if prod(blob.shape[1:]) > 1 else f"row {row}"
+    raise ValueRangeError(
+        f"bottom[{which}] holds {value:g} at {where}, expected a finite number: it says what "
+        "is right, and cannot be unknown"
+    )

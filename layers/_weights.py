@@ -6,14 +6,22 @@ from minicaffe import log
 from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers.base import Layer
-from minicaffe.proto.minicaffe_pb2 import TRAIN, ConvolutionParameter, InnerProductParameter
+from minicaffe.proto.minicaffe_pb2 import (
+    TRAIN,
+    ConvolutionParameter,
+    EmbedParameter,
+    InnerProductParameter,
+    RecurrentParameter,
+)
+
+Weighted = ConvolutionParameter | EmbedParameter | InnerProductParameter | RecurrentParameter
 
 
-def num_output(param: ConvolutionParameter | InnerProductParameter) -> int:
+def num_output(param: Weighted) -> int:
     """How many outputs are asked for.
 
     Raises:
-        LayerConfigError: none.
+        LayerConfigError: it is missing, or 0.
     """
     if not param.num_output:
         found = "0" if param.HasField("num_output") else "missing"
@@ -27,9 +35,7 @@ def wanted_diff(layer: Layer, index: int) -> Array | None:
     return layer.blobs[index].diff if there else None
 
 
-def warn_of_zeros(
-    layer: Layer, param: ConvolutionParameter | InnerProductParameter, source: str
-) -> None:
+def warn_of_zeros(layer: Layer, param: Weighted, source: str) -> None:
     """Warn of weights that start a training at zero because nobody said otherwise.
 
     Such a layer hands no gradient down, so that what is below it does not learn at first, and

@@ -1,4 +1,4 @@
-"""Pooling: replace each window of a feature map by its largest or its mean element."""
+"""Pooling: replace each window of a map by its largest element, its mean, or one drawn of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
+from minicaffe.layers._pool import Pool
 from minicaffe.layers._spatial import height_width
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
@@ -15,96 +16,134 @@ from minicaffe.proto.minicaffe_pb2 import PoolingParameter
 
 @register_layer("Pooling")
 class Pooling(Layer):
-    """The maximum or the mean over the windows of each channel.
+    """The maximum, the mean, or in STOCHASTIC a random element of each window of each channel.
 
     Padding is never a maximum; in a mean it counts as zeros, as far as ``pad`` goes. Of equal
     maxima the first in row order is taken. NaN is passed over, as by the original's comparison: a
     window of nothing but NaN and -infinity gives -FLT_MAX and a mask of -1.
 
+    STOCHASTIC draws in TRAIN with a probability in proportion to the element, and gives in TEST
+    what that is on average, ``sum x^2 / sum x``. Elements that are not positive have no part in
+    it; a window of them gives its first in TRAIN and 0 in TEST. A forward in TRAIN takes 64 bits
+    from the device's generator, whatever the shape.
+
     Shapes, with ``out = round_up((size + 2 pad - kernel) / stride) + 1`` along each axis:
-        bottom[0]  x     (N, C, H, W)
+        bottom[0]  x     (N, C, H, W), or any other number of axes behind C
         top[0]     y     (N, C, out_h, out_w); where there is pad, less a last window that starts
                          past the input
         top[1]     mask  as y: h * W + w of the element taken; MAX alone
     Definition: ``pooling_param``; rounds down with ``round_mode: FLOOR``; ``engine`` is a hint,
-    and not needed. No STOCHASTIC: Caffe has none on the CPU.
-    After: src/caffe/layers/pooling_layer.cpp, but for two cases that there reach out of bounds: a
-    window outside the input is refused, and one of nothing but NaN has no gradient. A stride of 0
-    is refused, by which the original divides. ``engine: CUDNN`` is accepted where there is none.
+    and not needed. The forms with _h and _w are for two spatial axes; ``kernel_size``, ``stride``
+    and ``pad`` hold for every axis.
+    After: src/caffe/layers/pooling_layer.cpp (STOCHASTIC: M. Zeiler, R. Fergus, "Stochastic
+    pooling for regularization of deep convolutional neural networks", 2013), but for two cases
+    that there reach out of bounds: a window outside the input is refused, and one of nothing but
+    NaN has no gradient. A stride of 0 is refused, by which the original divides. ``engine: CUDNN``
+    is accepted where there is none. Differs too: takes one, three or more spatial axes, where the
+    original aborts; has STOCHASTIC on the CPU, where it aborts, and its gradient in TEST, which
+    there goes to the elements drawn last; and takes negative elements for 0 in STOCHASTIC, which
+    there spoil the sums.
     """
 
     num_top = Arity(1, 2)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.pooling_param
-        self._is_max = param.pool == PoolingParameter.MAX
-        if not self._is_max and param.pool != PoolingParameter.AVE:
+        if len(top) == 2 and param.pool != PoolingParameter.MAX:
+            name = PoolingParameter.PoolMethod.Name(param.pool)
             raise LayerConfigError(
-                "pool is STOCHASTIC, expected MAX or AVE: the original has no other on the CPU"
+                f"pool is {name} with two tops, expected MAX: top[1] is its mask"
             )
-        if len(top) == 2 and not self._is_max:
-            raise LayerConfigError("pool is AVE with two tops, expected MAX: top[1] is its mask")
-        self._kernel = height_width(param, "kernel", "kernel_size")
-        self._stride = height_width(param, "stride", "stride")
-        self._pad = height_width(param, "pad", "pad")
+        self._axes = bottom[0].ndim - 2
+        _check_axes(bottom[0].shape)
+        self._kernel = _lengths(param, "kernel", "kernel_size", self._axes)
+        self._stride = _lengths(param, "stride", "stride", self._axes)
+        self._pad = _lengths(param, "pad", "pad", self._axes)
+        if any(self._pad) and param.pool == PoolingParameter.STOCHASTIC:
+            raise LayerConfigError(
+                f"pad is {self._pad} with pool STOCHASTIC, expected none: pad would never be drawn"
+            )
         if param.global_pooling:
-            if (*self._kernel, *self._stride, *self._pad) != (0, 0, 1, 1, 0, 0):
+            given = {*self._kernel}, {*self._stride}, {*self._pad}
+            if given != ({0}, {1}, {0}):
                 raise LayerConfigError(
                     f"global_pooling is given kernel {self._kernel}, stride {self._stride}, "
                     f"pad {self._pad}, expected none: its window is the whole plane"
                 )
             return
+        names = ["_h", "_w"] if self._axes == 2 else [""] * self._axes
         for name, kernel, stride, pad in zip(
-            "hw", self._kernel, self._stride, self._pad, strict=True
+            names, self._kernel, self._stride, self._pad, strict=True
         ):
+            size = f"kernel{name}" if name else "kernel_size"
             if kernel == 0:
                 raise LayerConfigError(
-                    f"kernel_{name} is 0, expected a positive number: give kernel_size, or "
+                    f"{size} is 0, expected a positive number: give kernel_size, or "
                     "kernel_h and kernel_w, or global_pooling: true"
                 )
             if stride == 0:
-                raise LayerConfigError(f"stride_{name} is 0, expected a positive number")
+                raise LayerConfigError(f"stride{name} is 0, expected a positive number")
             if pad >= kernel:
                 raise LayerConfigError(
-                    f"pad_{name} is {pad}, expected less than kernel_{name}, {kernel}: "
+                    f"pad{name} is {pad}, expected less than {size}, {kernel}: "
                     "the first window would lie outside the input"
                 )
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if bottom[0].ndim != 4:
-            raise ShapeError(f"bottom[0] has shape {bottom[0].shape}, expected (N, C, H, W)")
+        _check_axes(bottom[0].shape)
         n, c, *plane = bottom[0].shape
+        if len(plane) != self._axes:
+            raise ShapeError(
+                f"bottom[0] has shape {bottom[0].shape}, expected {self._axes + 2} axes, as at "
+                "setup"
+            )
         param = self.param.pooling_param
         kernels = plane if param.global_pooling else self._kernel
         ceil, clip = param.round_mode == PoolingParameter.CEIL, any(self._pad)
-        self._windows = tuple(
+        windows = tuple(
             ops.Window(*sizes, ceil=ceil, clip=clip)
             for sizes in zip(plane, kernels, self._stride, self._pad, strict=True)
         )
-        for axis, window in zip("HW", self._windows, strict=True):
-            _check_inside(axis, window)
+        for index, window in enumerate(windows):
+            _check_inside("HW"[index] if self._axes == 2 else f"axis {index + 2}", window)
         for blob in top:
-            blob.reshape((n, c, *(window.out for window in self._windows)))
-        if self._is_max:
-            self._index = self.xp.zeros(top[0].shape, self.xp.int32)
+            blob.reshape((n, c, *(window.out for window in windows)))
+        self._pool = Pool(self, param.pool, windows, top[0].shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if self._is_max:
-            ops.max_pool(self.xp, bottom[0].data, top[0].data, self._index, self._windows)
-            if len(top) == 2:
-                top[1].data[...] = self._index
-        else:
-            ops.average_pool(self.xp, bottom[0].data, top[0].data, self._windows)
+        self._pool.forward(bottom[0].data, top[0].data)
+        if len(top) == 2:
+            top[1].data[...] = self._pool.index
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        if not propagate_down[0]:
-            return
-        if self._is_max:
-            ops.max_pool_grad(self.xp, top[0].diff, self._index, bottom[0].diff, self._windows)
-        else:
-            ops.average_pool_grad(self.xp, top[0].diff, bottom[0].diff, self._windows)
+        if propagate_down[0]:
+            self._pool.backward(bottom[0].data, top[0].diff, bottom[0].diff)
+
+
+def _check_axes(shape: tuple[int, ...]) -> None:
+    if len(shape) < 3:
+        raise ShapeError(
+            f"bottom[0] has shape {shape}, expected (N, C, H, W), or other axes behind C"
+        )
+
+
+def _lengths(param: PoolingParameter, name: str, same: str, axes: int) -> tuple[int, ...]:
+    """One length an axis: ``name``_h and ``name``_w, for two axes, or ``same`` for each.
+
+    Raises:
+        LayerConfigError: a mixture is given, or the first for another number of axes.
+    """
+    if axes == 2:
+        return height_width(param, name, same)
+    for field in (f"{name}_h", f"{name}_w"):
+        if param.HasField(field):
+            raise LayerConfigError(
+                f"{field} is given for {axes} spatial axes, expected {same}: the forms with _h "
+                "and _w are for exactly 2"
+            )
+    return (getattr(param, same),) * axes
 
 
 def _check_inside(axis: str, window: ops.Window) -> None:

@@ -26,7 +26,7 @@ class _Memory:
     def fit(self, blob: Blob) -> Array:
         """At least ``blob.count`` elements, zero where they are new."""
         if self.array is None or self.array.size < blob.count:
-            self.array = blob.device.xp.zeros(blob.count, blob.dtype)
+            self.array = blob.device.zeros(blob.count, blob.dtype)
         return self.array
 
 

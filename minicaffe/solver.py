@@ -299,5 +299,5 @@ class Solver:
             net.close()
 
     def _history(self, shape: tuple[int, ...]) -> list[object]:
-        zeros = self.device.xp.zeros
+        zeros = self.device.zeros
         return [zeros(shape, self.net.dtype) for _ in range(self.rule.num_history)]

@@ -92,12 +92,10 @@ def use_threads(count: int | None) -> None:
     """
     if count is None:
         return
-    import threadpoolctl
 
     from minicaffe.ops.numba_cpu import numba
 
     most = int(numba.config.NUMBA_NUM_THREADS)
     if count > most:
         raise MinicaffeError(f"--threads is {count}, expected 1..{most}, as this machine has")
-    numba.set_num_threads(count)
-    threadpoolctl.threadpool_limits(count)
+    numba.set_num_threads(count)  # BLAS runs inside kernels, on one thread a worker

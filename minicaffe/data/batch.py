@@ -29,6 +29,11 @@ class Batch:
         self.labels: HostArray = np.empty(size, dtype)
         self.data: HostArray = np.empty((size, 0, 0, 0), dtype)
 
+    @property
+    def arrays(self) -> tuple[HostArray, HostArray]:
+        """``data`` and ``labels``, in the order of a layer's tops."""
+        return self.data, self.labels
+
     def fit(self, shape: tuple[int, int, int]) -> None:
         """Make ``data`` hold images of ``shape``; what it held is lost if that is a new one."""
         if self.data.shape[1:] != shape:

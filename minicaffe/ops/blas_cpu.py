@@ -5,6 +5,8 @@ BLAS with threads of its own would start a second set of workers in each. So Sci
 to one thread here, for the whole process; NumPy's, another library in every wheel, is left alone.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
 from __future__ import annotations
 
 import ctypes
@@ -57,8 +59,8 @@ def _load() -> bool:
 
 
 def _is_numpys(path: Path) -> bool:
-    """Whether the library lies in a folder of NumPy's wheel."""
-    return any(part.startswith("numpy") for part in path.parts[:-1])
+    """Whether the library came with NumPy's wheel: beside the package, or in it on macOS."""
+    return path.parent.name == "numpy.libs" or path.parent.parent.name == "numpy"
 
 
 _HAS_SMALL_KERNELS = _load()

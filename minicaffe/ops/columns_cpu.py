@@ -5,6 +5,8 @@ They are a matrix of (channel, kernel row, kernel column) by (output row, image,
 loops: Numba wraps negative ones around, which keeps a loop from being vectorised.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
 from __future__ import annotations
 
 import numpy as np

@@ -119,7 +119,7 @@ def convolution_grad(
     """
     image = dx if x is None else x
     if dbias is not None:
-        dbias += dy.reshape(len(dy), len(w), -1).sum(axis=(0, 2))
+        dbias += dy.sum(axis=(0, *range(2, dy.ndim)))
     if image is None:
         return
     groups = _groups(image, w)

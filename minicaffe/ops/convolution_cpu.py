@@ -9,20 +9,23 @@ Network", 2017). A 1x1 kernel needs no columns at all.
 In the kernels ``p`` is the ``Blocks`` of the convolution; arrays are flat.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
 from __future__ import annotations
 
 import numpy as np
 
+from minicaffe.device import Array
 from minicaffe.ops import convolution as reference
 from minicaffe.ops.blas_cpu import gemm
-from minicaffe.ops.blocks_cpu import blocks
+from minicaffe.ops.blocks_cpu import Blocks, blocks
 from minicaffe.ops.columns_cpu import add, add_columns, columns, copy, fill, total
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
 
 
-def convolution(x, w, bias, y, window):
+def convolution(x: Array, w: Array, bias: Array | None, y: Array, window: Window) -> None:
     """``convolution.convolution``, for C-contiguous arrays."""
     if len(window.kernel) not in (1, 2):
         reference.convolution.reference(np, x, w, bias, y, window)
@@ -37,7 +40,15 @@ def convolution(x, w, bias, y, window):
     _forward(x.reshape(-1), w, bias, y.reshape(-1), work, workers, p)
 
 
-def convolution_grad(x, w, dy, dx, dw, dbias, window):
+def convolution_grad(
+    x: Array | None,
+    w: Array,
+    dy: Array,
+    dx: Array | None,
+    dw: Array | None,
+    dbias: Array | None,
+    window: Window,
+) -> None:
     """``convolution.convolution_grad``, for C-contiguous arrays."""
     image = dx if x is None else x
     if image is None or not dy.size or len(window.kernel) not in (1, 2):
@@ -56,7 +67,9 @@ def convolution_grad(x, w, dy, dx, dw, dbias, window):
         _collect(sums, dw, dbias, p)
 
 
-def _two_axes(x_shape, w_shape, window):
+def _two_axes(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window
+) -> tuple[tuple[int, ...], tuple[int, ...], Window]:
     """One spatial axis as two, the first of length 1."""
     if len(window.kernel) == 2:
         return x_shape, w_shape, window
@@ -65,11 +78,11 @@ def _two_axes(x_shape, w_shape, window):
     return (*x_shape[:2], 1, x_shape[2]), (*w_shape[:2], 1, w_shape[2]), window
 
 
-def _size_rows_first(p):
+def _size_rows_first(p: Blocks) -> int:
     return p.weights if p.shifts > 1 else 0
 
 
-def _rows_first(w, work, p):
+def _rows_first(w: Array, work: Array, p: Blocks) -> Array:
     """The weights as (group, shift, output, channel, kernel row, kernel column)."""
     if p.shifts == 1:
         return w
@@ -226,10 +239,11 @@ def _backward_block(
             )
     if not dx.size:
         return
-    out, beta = (dx if p.bare else work), (1.0 if p.shifts > 1 else 0.0)
-    if p.shifts > 1:
-        fill(work, 0, count * taps * across, 0)
+    out = dx if p.bare else work
+    for row in range(count * taps if p.halo else 0):
+        fill(work, row * across + rows * line, p.halo * line, 0)
     for s in range(p.shifts):
+        beta = 1.0 if s else 0.0
         gemm(
             *(True, False, count * taps, rows * line, p.o, 1.0),
             *(w, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),

@@ -77,7 +77,7 @@ def _relu_grad(x, dy, dx, slope):
 
 
 @inner
-def _rational_tanh(x):
+def rational_tanh(x):
     t = x * x
     p = _P[0] + t * (_P[1] + t * (_P[2] + t * (_P[3] + t * _P[4])))
     q = _Q[0] + t * (_Q[1] + t * (_Q[2] + t * (_Q[3] + t * _Q[4])))
@@ -89,7 +89,7 @@ def _rational_tanh(x):
 @kernel
 def _sigmoid(x, y):
     for i in prange(x.size):
-        y[i] = _HALF * _rational_tanh(_HALF * x[i]) + _HALF
+        y[i] = _HALF * rational_tanh(_HALF * x[i]) + _HALF
 
 
 @kernel
@@ -102,7 +102,7 @@ def _sigmoid_grad(y, dy, dx):
 @kernel
 def _tanh(x, y):
     for i in prange(x.size):
-        y[i] = _rational_tanh(x[i])
+        y[i] = rational_tanh(x[i])
 
 
 @kernel

@@ -1,9 +1,12 @@
 """The inner product on the CPU: each worker makes its own rows or columns of each result."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+
 from __future__ import annotations
 
 import numpy as np
 
+from minicaffe.device import Array
 from minicaffe.ops.blas_cpu import gemm
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 
@@ -11,14 +14,22 @@ _LEAST = 8  # rows or columns that are worth a worker's while
 _NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
 
 
-def inner_product(x, w, bias, y, transpose):
-    """As the reference, for C-contiguous arrays."""
+def inner_product(x: Array, w: Array, bias: Array | None, y: Array, transpose: bool) -> None:
+    """``inner_product.inner_product``, for C-contiguous arrays."""
     bias = _NONE[x.dtype] if bias is None else bias
     _forward(x, w, bias, y, transpose, threads())
 
 
-def inner_product_grad(x, w, dy, dx, dw, dbias, transpose):
-    """As the reference, for C-contiguous arrays."""
+def inner_product_grad(
+    x: Array,
+    w: Array,
+    dy: Array,
+    dx: Array | None,
+    dw: Array | None,
+    dbias: Array | None,
+    transpose: bool,
+) -> None:
+    """``inner_product.inner_product_grad``, for C-contiguous arrays."""
     none = _NONE[x.dtype]
     dx, dw, dbias = (none if a is None else a.reshape(-1) for a in (dx, dw, dbias))
     _backward(x, w, dy, dx, dw, dbias, transpose, threads())

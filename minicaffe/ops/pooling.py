@@ -1,7 +1,7 @@
-"""Pooling: the largest or the mean element of each window of each channel's plane.
+"""Pooling: the largest, the mean or a random element of each window of each channel's plane.
 
 The reference bodies take any number of spatial axes and walk the offsets inside a window, never
-the windows: only slices, no scatter. The compiled ones are for two spatial axes.
+the windows: only slices, no scatter. The compiled ones are for up to three spatial axes.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from types import ModuleType
 
 import numpy as np
 
 from minicaffe.device import Array
 from minicaffe.ops.dispatch import compiled_in
+from minicaffe.ops.dropout import WORD, philox
 
 LOWEST = float(np.finfo(np.float32).min)  # a maximum starts here, in float64 too, as Caffe's does
 
@@ -139,6 +141,76 @@ def average_pool_grad(xp: ModuleType, dy: Array, dx: Array, windows: Windows) ->
     dx[...] = _unpadded(padded, windows)
 
 
+@compiled_in("minicaffe.ops.pooling_cpu")
+def stochastic_pool(
+    xp: ModuleType, x: Array, y: Array, index: Array, windows: Windows, key: int
+) -> None:
+    """An element of each window, drawn with a probability proportional to its value.
+
+    What is not positive is never drawn, unless nothing else is there: then the first element is.
+    Its gradient is ``max_pool_grad``.
+
+    Args:
+        xp: array module.
+        x: (N, C, *sizes).
+        y: (N, C, *outs), written.
+        index: int32, as ``y``, written: position in the plane of the element drawn.
+        windows: how each spatial axis is cut; without pad.
+        key: 64 random bits; the same draw the same, on every device.
+    """
+    padded = xp.pad(x, _pads(windows))
+    (first, begin), *_ = _offsets(windows)
+    y[...] = padded[begin]
+    index[...] = _position(xp, first, windows)
+    limit = _uniform(xp, y.shape, key) * _sums(xp, padded, windows)
+    before = xp.zeros(y.shape)
+    for offsets, taken in _offsets(windows):
+        value = padded[taken]
+        reached = (value > 0) & (before < limit)  # the last that is reached is drawn
+        xp.copyto(y, value, where=reached)
+        xp.copyto(index, _position(xp, offsets, windows), where=reached)
+        before += xp.where(value > 0, value, 0)
+
+
+@compiled_in("minicaffe.ops.pooling_cpu")
+def weighted_pool(xp: ModuleType, x: Array, y: Array, windows: Windows) -> None:
+    """What ``stochastic_pool`` gives on average: sum of squares over sum, of what is positive.
+
+    0 where nothing is.
+
+    Args:
+        xp: array module.
+        x: (N, C, *sizes).
+        y: (N, C, *outs), written.
+        windows: how each spatial axis is cut; without pad.
+    """
+    padded = xp.pad(x, _pads(windows))
+    total = _sums(xp, padded, windows)
+    y[...] = _sums(xp, padded * padded * (padded > 0), windows) / xp.where(total > 0, total, 1)
+
+
+@compiled_in("minicaffe.ops.pooling_cpu")
+def weighted_pool_grad(xp: ModuleType, x: Array, dy: Array, dx: Array, windows: Windows) -> None:
+    """The gradient of ``weighted_pool``: ``dy (2 x - y) / sum``; 0 for x below 0.
+
+    Args:
+        xp: array module.
+        x: (N, C, *sizes).
+        dy: (N, C, *outs).
+        dx: as ``x``, written.
+        windows: how each spatial axis is cut; without pad.
+    """
+    padded, dpadded = xp.pad(x, _pads(windows)), _padded_zeros(xp, dy, windows)
+    y = xp.zeros(dy.shape)
+    weighted_pool.reference(xp, x, y, windows)
+    total = _sums(xp, padded, windows)
+    share = dy * (total > 0) / xp.where(total > 0, total, 1)
+    for _, taken in _offsets(windows):
+        slope = xp.where(padded[taken] >= 0, 2 * padded[taken] - y, 0)
+        dpadded[taken] += share * slope
+    dx[...] = _unpadded(dpadded, windows)
+
+
 def _offsets(windows: Windows) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
     """Each place inside a window, row by row, and what of the padded input lies there."""
     for offsets in product(*(range(window.kernel) for window in windows)):
@@ -178,3 +250,21 @@ def _padded_zeros(xp: ModuleType, dy: Array, windows: Windows) -> Array:
 def _unpadded(padded: Array, windows: Windows) -> Array:
     inside = (slice(window.pad, window.pad + window.size) for window in windows)
     return padded[(slice(None), slice(None), *inside)]
+
+
+def _sums(xp: ModuleType, padded: Array, windows: Windows) -> Array:
+    """(N, C, *outs) float64: what is positive in each window, added up."""
+    total = xp.zeros(())
+    for _, taken in _offsets(windows):
+        total = total + xp.where(padded[taken] > 0, padded[taken], 0)
+    return total
+
+
+def _uniform(xp: ModuleType, shape: tuple[int, ...], key: int) -> Array:
+    """float64 of ``shape``, evenly in (0, 1]: element i is from word i % 4 of block i // 4."""
+    size = prod(shape)
+    block = xp.arange(-(-size // 4), dtype="uint64")
+    zero = xp.zeros_like(block)
+    words = xp.stack(philox((block & WORD, block >> 32, zero, zero), (key & WORD, key >> 32)))
+    flat = words.transpose().reshape(-1)[:size].astype("float64")
+    return ((flat + 1) / 2**32).reshape(shape)

@@ -1,4 +1,6 @@
-"""Pooling over two spatial axes for the CPU: planes are independent, so threads share them out.
+"""Pooling for the CPU: planes are independent, so threads share them out.
+
+Here are one and two spatial axes, ``pooling_deep_cpu`` has three, and more run the reference.
 
 Maxima: the windows people use (2x2 stride 2, 3x3 stride 1 or 2) are written out, and inside the
 row vectorise; the rest, and windows that hang over the left or right edge, are plain loops.
@@ -10,20 +12,29 @@ then along that row, so that no window needs a bounds check.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from minicaffe.device import Array
+from minicaffe.ops import pooling as ops
+from minicaffe.ops import pooling_deep_cpu as deep
+from minicaffe.ops.dropout import WORD
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.pooling import LOWEST, Windows
+from minicaffe.ops.scratch_cpu import scratch
 
 
 def max_pool(x: Array, y: Array, index: Array, windows: Windows) -> None:
     """``pooling.max_pool``."""
-    x, y, index = _planes(x), _planes(y), _planes(index)
-    if all(w.kernel == w.stride == 2 and not w.pad and not w.size % 2 for w in windows):
-        _max_pool_halving(x, y, index)
+    if len(windows) == 3:
+        deep.max_pool(*map(_planes, (x, y, index)), *deep.numbers(windows))
+    elif len(windows) > 3:
+        ops.max_pool.reference(np, x, y, index, windows)
+    elif all(w.kernel == w.stride == 2 and not w.pad and not w.size % 2 for w in _two(windows)):
+        _max_pool_halving(*map(_planes, (x, y, index)))
     else:
-        _max_pool(x, y, index, *_numbers(windows))
+        _max_pool(*map(_planes, (x, y, index)), *_numbers(windows))
 
 
 def max_pool_grad(dy: Array, index: Array, dx: Array, windows: Windows) -> None:
@@ -33,25 +44,74 @@ def max_pool_grad(dy: Array, index: Array, dx: Array, windows: Windows) -> None:
 
 def average_pool(x: Array, y: Array, windows: Windows) -> None:
     """``pooling.average_pool``."""
-    _average_pool(_planes(x), _planes(y), *_numbers(windows), threads())
+    if len(windows) == 3:
+        deep.average_pool(_planes(x), _planes(y), *deep.numbers(windows))
+    elif len(windows) > 3:
+        ops.average_pool.reference(np, x, y, windows)
+    else:
+        _average_pool(_planes(x), _planes(y), *_numbers(windows), threads())
 
 
 def average_pool_grad(dy: Array, dx: Array, windows: Windows) -> None:
     """``pooling.average_pool_grad``."""
-    _average_pool_grad(_planes(dy), _planes(dx), *_numbers(windows), threads())
+    if len(windows) == 3:
+        deep.average_pool_grad(_planes(dy), _planes(dx), *deep.numbers(windows))
+    elif len(windows) > 3:
+        ops.average_pool_grad.reference(np, dy, dx, windows)
+    else:
+        _average_pool_grad(_planes(dy), _planes(dx), *_numbers(windows), threads())
+
+
+def stochastic_pool(x: Array, y: Array, index: Array, windows: Windows, key: int) -> None:
+    """``pooling.stochastic_pool``."""
+    if len(windows) > 3:
+        ops.stochastic_pool.reference(np, x, y, index, windows, key)
+        return
+    chance = scratch(y.size, np.dtype(np.float64))
+    deep.fill_uniform(chance, np.uint32(key & WORD), np.uint32(key >> 32), threads())
+    arrays = (_solids(a) for a in (x, y, index))
+    deep.stochastic_pool(*arrays, chance, *deep.numbers(windows))
+
+
+def weighted_pool(x: Array, y: Array, windows: Windows) -> None:
+    """``pooling.weighted_pool``."""
+    if len(windows) > 3:
+        ops.weighted_pool.reference(np, x, y, windows)
+    else:
+        deep.weighted_pool(_solids(x), _solids(y), *deep.numbers(windows))
+
+
+def weighted_pool_grad(x: Array, dy: Array, dx: Array, windows: Windows) -> None:
+    """``pooling.weighted_pool_grad``."""
+    if len(windows) > 3:
+        ops.weighted_pool_grad.reference(np, x, dy, dx, windows)
+    else:
+        deep.weighted_pool_grad(*map(_solids, (x, dy, dx)), *deep.numbers(windows))
 
 
 def _planes(x: Array) -> Array:
-    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
+    """(N * C, sizes); one spatial axis as two, the first of length 1."""
+    sizes = x.shape[2:] if len(x.shape) > 3 else (1, *x.shape[2:])
+    return x.reshape(x.shape[0] * x.shape[1], *sizes)
+
+
+def _solids(x: Array) -> Array:
+    """(N * C, depth, height, width); of fewer axes the first have length 1."""
+    sizes = x.shape[2:]
+    return x.reshape(x.shape[0] * x.shape[1], *[1] * (3 - len(sizes)), *sizes)
 
 
 def _flat_planes(x: Array) -> Array:
-    return x.reshape(x.shape[0] * x.shape[1], x.shape[2] * x.shape[3])
+    return x.reshape(x.shape[0] * x.shape[1], prod(x.shape[2:]))
+
+
+def _two(windows: Windows) -> Windows:
+    return windows if len(windows) == 2 else (deep.WHOLE, *windows)
 
 
 def _numbers(windows: Windows) -> tuple[int, ...]:
     """Kernels, strides and pads, each for H then W."""
-    h, w = windows
+    h, w = _two(windows)
     return h.kernel, w.kernel, h.stride, w.stride, h.pad, w.pad
 
 

@@ -22,14 +22,15 @@ def sgd(w, g, v, scale, l2, l1, rate, momentum):
 
 @kernel
 def _sgd(w, g, v, scale, l2, l1, rate, momentum):
-    shares = (w.size + _SHARE - 1) // _SHARE
-    for share in prange(shares):
-        for i in range(share * _SHARE, min(w.size, (share + 1) * _SHARE)):
-            pull = l2 * w[i] + l1 * np.sign(w[i])
-            update = momentum * v[i] + rate * (scale * g[i] + pull)
-            v[i] = update
-            g[i] = update
-            w[i] -= update
+    for share in prange((w.size + _SHARE - 1) // _SHARE):
+        first, stop = share * _SHARE, min(w.size, (share + 1) * _SHARE)
+        ws, gs, vs = w[first:stop], g[first:stop], v[first:stop]  # loops from 0 vectorize
+        for i in range(ws.size):
+            pull = l2 * ws[i] + l1 * np.sign(ws[i])
+            update = momentum * vs[i] + rate * (scale * gs[i] + pull)
+            vs[i] = update
+            gs[i] = update
+            ws[i] -= update
 
 
 def sum_of_squares(x):
@@ -43,6 +44,7 @@ def sum_of_squares(x):
 def _sums_of_squares(x, partial):
     for share in prange(partial.size):
         total = 0.0
-        for i in range(share * _SHARE, min(x.size, (share + 1) * _SHARE)):
-            total += np.float64(x[i]) * np.float64(x[i])
+        part = x[share * _SHARE : min(x.size, (share + 1) * _SHARE)]
+        for i in range(part.size):
+            total += np.float64(part[i]) * np.float64(part[i])
         partial[share] = total

@@ -15,32 +15,12 @@ from google.protobuf import text_format
 
 from minicaffe.blob import Blob
 from minicaffe.data.lmdb_source import LmdbSource
-from minicaffe.device import Device, cpu
+from minicaffe.device import cpu
 from minicaffe.errors import BlobCountError, DataError, LayerConfigError
 from minicaffe.layers import create_layer
-from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN, LayerParameter, NetParameter
+from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN, LayerParameter
 from tests.data.databases import datum, encoded, make_lmdb, numbered
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "data"
-
-
-def seeded(device, seed=1701):
-    """As ``device``, with chances of its own: what a new process starts with."""
-    return Device(device.xp, device.index, np.random.default_rng(seed))
-
-
-class Run:
-    """A Data layer and its tops."""
-
-    def __init__(self, device, param, tops=2, dtype=np.float64):
-        self.device = seeded(device)
-        self.top = [Blob(device, (), dtype) for _ in range(tops)]
-        self.layer = create_layer(param, self.device, dtype)
-        self.layer.initialize([], self.top)
-
-    def forward(self):
-        self.layer.run_forward([], self.top)
-        return [self.device.to_numpy(blob.data).copy() for blob in self.top]
+from tests.layers.runs import GOLDEN, Run, check_golden, seeded
 
 
 @pytest.fixture
@@ -77,7 +57,7 @@ def text(source, more="", batch_size=3, data=""):
 
 
 def golden_cases():
-    return sorted(path.stem for path in GOLDEN.glob("*.npz"))
+    return sorted(path.stem for path in GOLDEN.glob("data_*.npz"))
 
 
 def test_there_are_golden_cases():
@@ -87,15 +67,7 @@ def test_there_are_golden_cases():
 @pytest.mark.parametrize("case", golden_cases())
 def test_golden(device, case, monkeypatch):
     monkeypatch.chdir(GOLDEN)
-    param = text_format.Parse(Path(f"{case}.prototxt").read_text(), NetParameter()).layer[0]
-    param.phase = TEST
-    it = Run(device, param, dtype=np.float32)
-    expected = np.load(f"{case}.npz")
-    for number in range(3):
-        found = it.forward()
-        for name, array in zip(param.top, found, strict=True):
-            np.testing.assert_array_equal(array, expected[f"out/{number}/{name}"])
-    it.layer.close()
+    check_golden(device, case)
 
 
 def test_shapes_are_known_before_forward(run, db):

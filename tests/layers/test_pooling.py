@@ -7,8 +7,10 @@ from math import ceil, floor
 import numpy as np
 import pytest
 
+from minicaffe.device import Device
 from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.testing import check_gradient
+from tests import fake_cupy
 from tests.build import build
 
 SHAPES = [(2, 3, 7, 5), (1, 2, 2, 9)]
@@ -172,8 +174,16 @@ def test_refuses_to_work_in_place(device):
         ("kernel_size: 5", (1, 1, 3, 4), ShapeError, "kernel is 5 along H"),
         ("kernel_size: 1 stride: 2", (1, 1, 3, 4), ShapeError,
          "windows along W starts at 4, expected inside the input, of 4: .*round_mode: FLOOR"),
-        ("kernel_size: 2 pool: STOCHASTIC", (1, 1, 3, 3), LayerConfigError,
-         "pool is STOCHASTIC, expected MAX or AVE"),
+        ("kernel_size: 2 pad: 1 pool: STOCHASTIC", (1, 1, 3, 3), LayerConfigError,
+         r"pad is \(1, 1\) with pool STOCHASTIC, expected none"),
+        ("kernel_size: 2 kernel_h: 2 kernel_w: 2", (1, 1, 3), LayerConfigError,
+         "kernel_h is given for 1 spatial axes, expected kernel_size"),
+        ("kernel_size: 2 stride_w: 2", (1, 1, 3, 4, 5), LayerConfigError,
+         "stride_w is given for 3 spatial axes, expected stride"),
+        ("", (1, 1, 3), LayerConfigError, "kernel_size is 0, expected a positive number"),
+        ("kernel_size: 2 stride: 0", (1, 1, 3), LayerConfigError, "stride is 0"),
+        ("kernel_size: 2 pad: 2", (1, 1, 3), LayerConfigError, "pad is 2, expected less"),
+        ("kernel_size: 4", (1, 1, 5, 3, 4), ShapeError, "kernel is 4 along axis 3"),
         ("kernel_size: 2 kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
         ("kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
         ("", (1, 1, 3, 3), LayerConfigError,
@@ -193,7 +203,171 @@ def test_refuses(device, text, shape, error, message):
         build(f'type: "Pooling" pooling_param {{ {text} }}', device, np.ones(shape))
 
 
-def test_refuses_a_mask_of_means(device):
-    with pytest.raises(LayerConfigError, match="pool is AVE with two tops, expected MAX"):
-        build('type: "Pooling" pooling_param { pool: AVE kernel_size: 2 }', device,
+@pytest.mark.parametrize("pool", ["AVE", "STOCHASTIC"])
+def test_refuses_a_mask_of_what_is_no_maximum(device, pool):
+    with pytest.raises(LayerConfigError, match=f"pool is {pool} with two tops, expected MAX"):
+        build(f'type: "Pooling" pooling_param {{ pool: {pool} kernel_size: 2 }}', device,
               np.ones((1, 2, 3, 4)), tops=2)  # fmt: skip
+
+
+def test_refuses_another_number_of_axes_later(device):
+    layer, bottom, top = build('type: "Pooling" pooling_param { kernel_size: 2 }', device,
+                               np.ones((1, 2, 3, 4)))  # fmt: skip
+    bottom[0].reshape((1, 2, 3))
+    with pytest.raises(ShapeError, match=r"shape \(1, 2, 3\), expected 4 axes, as at setup"):
+        layer.run_forward(bottom, top)
+
+
+OTHER_AXES = {
+    "one": ((2, 3, 9), "kernel_size: 3 stride: 2 pad: 1"),
+    "one, global": ((2, 3, 9), "global_pooling: true"),
+    "three": ((2, 2, 5, 3, 4), "kernel_size: 2 stride: 1"),
+    "three, padded": ((1, 2, 4, 7, 6), "kernel_size: 3 stride: 2 pad: 1"),
+    "three, global": ((1, 2, 3, 2, 4), "global_pooling: true"),
+    "four": ((1, 2, 3, 4, 2, 5), "kernel_size: 2 stride: 2 round_mode: FLOOR"),
+}
+
+
+def reference_of_any_axes(x, param):
+    """The pooled map, and the position in its plane of each maximum."""
+    sizes = x.shape[2:]
+    cut = [
+        windows(size, size if param.global_pooling else param.kernel_size, param.stride,
+                param.pad, (ceil, floor)[param.round_mode], param.pad > 0)
+        for size in sizes
+    ]  # fmt: skip
+    y = np.empty((*x.shape[:2], *map(len, cut)))
+    mask = np.empty_like(y)
+    for n, c, *place in np.ndindex(y.shape):
+        spans = [axis[i] for axis, i in zip(cut, place, strict=True)]
+        ranges = [
+            range(max(start, 0), min(stop, size))
+            for (start, stop), size in zip(spans, sizes, strict=True)
+        ]
+        at = [tuple(int(i) for i in point) for point in np.stack(
+            np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, len(sizes))]  # fmt: skip
+        inside = [x[(n, c, *point)] for point in at]
+        if param.pool == param.MAX:
+            best = int(np.argmax(inside))
+            y[(n, c, *place)] = inside[best]
+            mask[(n, c, *place)] = np.ravel_multi_index(at[best], sizes)
+        elif param.pool == param.AVE:
+            y[(n, c, *place)] = sum(inside) / np.prod([stop - start for start, stop in spans])
+        else:
+            y[(n, c, *place)] = sum(v * v for v in inside) / sum(inside)
+    return y, mask
+
+
+@pytest.mark.parametrize("axes", OTHER_AXES)
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_other_numbers_of_axes(device, rng, axes, pool):
+    shape, fields = OTHER_AXES[axes]
+    x = rng.integers(-4, 4, shape).astype(float)  # integers, so that maxima tie
+    text = f'type: "Pooling" pooling_param {{ pool: {pool} {fields} }}'
+    layer, bottom, top = build(text, device, x, tops=2 if pool == "MAX" else 1)
+    layer.run_forward(bottom, top)
+    y, mask = reference_of_any_axes(x, layer.param.pooling_param)
+    np.testing.assert_allclose(device.to_numpy(top[0].data), y, rtol=1e-12)
+    if pool == "MAX":
+        np.testing.assert_array_equal(device.to_numpy(top[1].data), mask)
+
+
+@pytest.mark.parametrize("axes", OTHER_AXES)
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+def test_gradient_of_other_numbers_of_axes(device, rng, axes, pool):
+    shape, fields = OTHER_AXES[axes]
+    x = rng.permutation(np.arange(float(np.prod(shape)))).reshape(shape)  # no ties
+    check_gradient(*build(f'type: "Pooling" pooling_param {{ pool: {pool} {fields} }}', device, x))
+
+
+STOCHASTIC = 'type: "Pooling" phase: %s pooling_param { pool: STOCHASTIC %s }'
+RANDOM_SHAPES = [
+    ((2, 3, 7, 5), "kernel_size: 3 stride: 2"),
+    ((2, 3, 6, 5), "kernel_h: 2 kernel_w: 3 stride_h: 2 stride_w: 1"),
+    ((2, 3, 9), "kernel_size: 3 stride: 2"),
+    ((1, 2, 4, 5, 3), "kernel_size: 2 stride: 1"),
+]
+
+
+@pytest.mark.parametrize(("shape", "fields"), RANDOM_SHAPES)
+def test_stochastic_in_training_takes_elements_of_the_windows(device, rng, shape, fields):
+    x = rng.permutation(np.arange(1.0, np.prod(shape) + 1)).reshape(shape)
+    layer, bottom, top = build(STOCHASTIC % ("TRAIN", fields), device, x)
+    layer.run_forward(bottom, top)
+    y = device.to_numpy(top[0].data).copy()
+    top[0].diff[...] = 1
+    layer.run_backward(top, [True], bottom)
+    dx = device.to_numpy(bottom[0].diff)
+    assert dx.sum() == y.size
+    np.testing.assert_allclose((dx * x).sum(), y.sum())  # elements all differ
+    assert set(y.reshape(-1)) == set(x[dx > 0])
+    text = f'type: "Pooling" pooling_param {{ pool: MAX {fields} }}'
+    other, _, most = build(text, device, x)
+    other.run_forward(bottom, most)
+    assert (y <= device.to_numpy(most[0].data)).all()
+    assert (y < device.to_numpy(most[0].data)).any()
+    layer.run_forward(bottom, top)
+    assert (device.to_numpy(top[0].data) != y).any()  # each forward draws anew
+
+
+def test_stochastic_draws_the_same_on_every_device(rng):
+    x = rng.standard_normal((2, 3, 7, 5))
+    results = []
+    for xp in (np, fake_cupy):
+        device = Device(xp, None, np.random.default_rng(5))
+        layer, bottom, top = build(STOCHASTIC % ("TRAIN", "kernel_size: 3"), device, x)
+        layer.run_forward(bottom, top)
+        results.append(device.to_numpy(top[0].data))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize(("shape", "fields"), RANDOM_SHAPES)
+def test_stochastic_in_training_draws_in_proportion(device, rng, shape, fields):
+    x = rng.uniform(0, 1, shape)
+    layer, bottom, top = build(STOCHASTIC % ("TRAIN", fields), device, x)
+    test, _, mean = build(STOCHASTIC % ("TEST", fields), device, x)
+    test.run_forward(bottom, mean)
+    total, times = 0, 400
+    for _ in range(times):
+        layer.run_forward(bottom, top)
+        total = total + device.to_numpy(top[0].data)
+    error = np.abs(total / times - device.to_numpy(mean[0].data)).max()
+    assert error < 5 * 0.5 / np.sqrt(times)  # no element deviates by more than 0.5
+
+
+@pytest.mark.parametrize("axes", [axes for axes in OTHER_AXES if "padded" not in axes][1:])
+def test_stochastic_in_test_is_the_weighted_mean(device, rng, axes):
+    shape, fields = OTHER_AXES[axes]
+    x = rng.uniform(0, 1, shape)
+    layer, bottom, top = build(STOCHASTIC % ("TEST", fields), device, x)
+    before = device.rng.bit_generator.state
+    layer.run_forward(bottom, top)
+    y, _ = reference_of_any_axes(x, layer.param.pooling_param)
+    np.testing.assert_allclose(device.to_numpy(top[0].data), y, rtol=1e-12)
+    assert device.rng.bit_generator.state == before
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+@pytest.mark.parametrize(("shape", "fields"), RANDOM_SHAPES)
+def test_gradient_of_stochastic(device, rng, phase, shape, fields):
+    """In TRAIN, steps are too small to change what is drawn, but for 1 in some 10^5."""
+    x = rng.uniform(0.5, 1, shape)
+    check_gradient(*build(STOCHASTIC % (phase, fields), device, x), step=1e-6, tolerance=1e-5)
+
+
+@pytest.mark.parametrize(("phase", "expected"), [("TRAIN", [0, -2, 4]), ("TEST", [0, 0, 4])])
+def test_stochastic_of_what_is_not_positive(device, phase, expected):
+    x = np.array([[[0.0, 0, -2, -1, -3, 4]]])
+    layer, bottom, top = build(STOCHASTIC % (phase, "kernel_size: 2 stride: 2"), device, x)
+    layer.run_forward(bottom, top)
+    assert device.to_numpy(top[0].data).tolist() == [[expected]]
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_stochastic_leaves_what_is_not_asked_for(device, rng, phase):
+    text = STOCHASTIC % (phase, "kernel_size: 2")
+    layer, bottom, top = build(text, device, rng.uniform(0, 1, (2, 3, 4, 5)))
+    layer.run_forward(bottom, top)
+    bottom[0].diff[...] = 7
+    layer.run_backward(top, [False], bottom)
+    assert (device.to_numpy(bottom[0].diff) == 7).all()

@@ -23,18 +23,32 @@ GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their
     "global": ((2, 3, 5, 7), (5, 7), (1, 1), (0, 0)),
     "gaps": ((2, 3, 7, 10), (1, 2), (3, 4), (0, 0)),
     "no image": ((0, 3, 7, 6), (3, 3), (2, 2), (0, 0)),
+    "one axis": ((2, 3, 40), (3,), (2,), (1,)),
+    "one axis, halving": ((2, 3, 40), (2,), (2,), (0,)),
+    "three axes": ((2, 3, 5, 7, 6), (2, 3, 3), (1, 2, 3), (0, 0, 0)),
+    "three axes, padded": ((1, 2, 6, 5, 9), (3, 2, 4), (2, 2, 3), (1, 1, 2)),
+    "four axes": ((1, 2, 3, 4, 5, 6), (2, 2, 2, 3), (1, 2, 2, 2), (0, 1, 0, 1)),
 }
 DTYPES = [np.float32, np.float64]
 
 
 @pytest.fixture(params=GEOMETRIES)
 def geometry(request):
-    shape, *sizes = GEOMETRIES[request.param]
+    return _geometry(request.param)
+
+
+def _geometry(name):
+    shape, *sizes = GEOMETRIES[name]
     windows = tuple(
-        ops.Window(*axis, ceil=request.param != "gaps", clip=any(sizes[2]))
+        ops.Window(*axis, ceil=name != "gaps", clip=any(sizes[2]))
         for axis in zip(shape[2:], *sizes, strict=True)
     )
     return shape, (*shape[:2], *(window.out for window in windows)), windows
+
+
+@pytest.fixture(params=[name for name, (*_, pads) in GEOMETRIES.items() if not any(pads)])
+def unpadded(request):
+    return _geometry(request.param)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -85,6 +99,67 @@ def test_average_pool_grad(rng, geometry, dtype):
     ops.average_pool_grad.compiled(dy, found, windows)
     ops.average_pool_grad.reference(np, dy, expected, windows)
     np.testing.assert_allclose(found, expected, **_tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stochastic_pool(rng, unpadded, dtype):
+    shape, out, windows = unpadded
+    x = rng.standard_normal(shape).astype(dtype)
+    x[rng.random(shape) < 0.4] = 0
+    x[rng.random(shape) < 0.02] = np.nan
+    found, expected = ((np.full(out, 7, dtype), np.full(out, 7, np.int32)) for _ in range(2))
+    key = int(rng.integers(2**64, dtype=np.uint64))
+    ops.stochastic_pool.compiled(x, *found, windows, key)
+    ops.stochastic_pool.reference(np, x, *expected, windows, key)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_stochastic_pool_draws_in_proportion():
+    x = np.tile([0.0, 1, 0, 3, -5, 4], 20000).reshape(1, 2, -1)
+    windows = (ops.Window(x.shape[2], 6, 6, 0, True, False),)
+    y, index = np.empty((1, 2, 10000)), np.empty((1, 2, 10000), np.int32)
+    ops.stochastic_pool.compiled(x, y, index, windows, 0x0123456789ABCDEF)
+    for value, share in [(1, 1 / 8), (3, 3 / 8), (4, 4 / 8)]:
+        assert abs((y == value).mean() - share) < 5 * np.sqrt(share * (1 - share) / y.size)
+    assert set(y.reshape(-1)) == {1, 3, 4}
+    np.testing.assert_array_equal(np.take_along_axis(x, index.astype(int), 2), y)
+
+
+@pytest.mark.parametrize("body", ["compiled", "reference"])
+def test_stochastic_pool_without_anything_positive(body):
+    """The first element is taken, as in the original where all are 0."""
+    x = np.array([[[[0, 0, -1, 0.0], [0, 0, 0, 0]]]])
+    windows = tuple(ops.Window(size, 2, 2, 0, True, False) for size in (2, 4))
+    y, index = np.full((1, 1, 1, 2), 7.0), np.full((1, 1, 1, 2), 7, np.int32)
+    if body == "compiled":
+        ops.stochastic_pool.compiled(x, y, index, windows, 5)
+    else:
+        ops.stochastic_pool.reference(np, x, y, index, windows, 5)
+    assert y.tolist() == [[[[0, -1]]]]
+    assert index.tolist() == [[[[0, 2]]]]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weighted_pool(rng, unpadded, dtype):
+    shape, out, windows = unpadded
+    x = rng.standard_normal(shape).astype(dtype)
+    x[rng.random(shape) < 0.4] = 0
+    found, expected = np.full(out, 7, dtype), np.full(out, 7, dtype)
+    ops.weighted_pool.compiled(x, found, windows)
+    ops.weighted_pool.reference(np, x, expected, windows)
+    np.testing.assert_allclose(found, expected, **_tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weighted_pool_grad(rng, unpadded, dtype):
+    shape, out, windows = unpadded
+    x, dy = rng.standard_normal(shape).astype(dtype), rng.standard_normal(out).astype(dtype)
+    x[rng.random(shape) < 0.4] = 0
+    found, expected = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+    ops.weighted_pool_grad.compiled(x, dy, found, windows)
+    ops.weighted_pool_grad.reference(np, x, dy, expected, windows)
+    np.testing.assert_allclose(found, expected, rtol=3e-5, atol=1e-5)
 
 
 def test_references_take_other_numbers_of_axes(rng):

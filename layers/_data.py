@@ -1,0 +1,162 @@
+"""What layers that read data ahead have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from minicaffe.blob import Blob
+from minicaffe.data.image import HostArray
+from minicaffe.data.prefetch import Prefetcher
+from minicaffe.errors import LayerConfigError
+from minicaffe.layers.base import Arity, Layer
+from minicaffe.proto.minicaffe_pb2 import TEST, LayerParameter
+
+MOVED = ("scale", "mean_file", "crop_size", "mirror")  # to transform_param, when a file is read
+
+
+class Buffer(Protocol):
+    """Room for one batch."""
+
+    @property
+    def arrays(self) -> Sequence[HostArray]:
+        """One a top, in the order of the tops; further ones belong to tops that are left out."""
+
+
+B = TypeVar("B", bound=Buffer)
+B_in = TypeVar("B_in", bound=Buffer, contravariant=True)
+
+
+class Filler(Protocol[B_in]):
+    """What fills batches; the ``number``-th is the same whenever it is asked for."""
+
+    def __call__(self, buffer: B_in, number: int, stopped: Callable[[], bool], /) -> None:
+        """Fill ``buffer`` with batch ``number``; leave it half done when ``stopped``."""
+
+    def close(self) -> None:
+        """Release files."""
+
+
+class DataLayer(Layer, Generic[B]):
+    """A layer without bottoms; a thread fills its tops ahead, from the first forward on.
+
+    A type overrides ``prepare``, ``make_filler`` and ``make_buffer``. ``data_param.prefetch``
+    says for every type how many batches there are ready, as in the original.
+
+    Attributes:
+        seed: of all that is random in the batches, which are numbered from 0; a resume sets it.
+        rank, ranks: which of how many processes that share the data this is.
+    """
+
+    num_bottom = Arity(0, 0)
+    num_top = Arity(2, 2)
+
+    @abstractmethod
+    def prepare(self, top: Sequence[Blob]) -> None:
+        """Refuse a definition that is wrong, and give the tops their shapes."""
+
+    @abstractmethod
+    def make_filler(self) -> Filler[B]:
+        """What fills the batches of ``seed``, ``rank`` and ``ranks``."""
+
+    @abstractmethod
+    def make_buffer(self) -> B:
+        """Room for one batch."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if self.param.data_param.prefetch == 0:
+            raise LayerConfigError("prefetch is 0, expected at least 1 batch to have ready")
+        self.seed = int(self.device.rng.integers(2**32))
+        self.rank, self.ranks = 0, 1
+        self._taken = 0
+        self._waited = 0.0
+        self._filler: Filler[B] | None = None
+        self._prefetcher: Prefetcher[B] | None = None
+        self.prepare(top)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        return
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if self._prefetcher is None:
+            self._filler = self.make_filler()
+            buffers = [self.make_buffer() for _ in range(self.param.data_param.prefetch + 1)]
+            self._prefetcher = Prefetcher(self._filler, buffers, self._taken)
+        buffer = self._prefetcher.take()
+        self._taken += 1
+        for blob, array in zip(top, buffer.arrays, strict=False):
+            blob.set_data(array if self.xp is np else self.xp.asarray(array))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        return
+
+    @property
+    def waited(self) -> float:
+        """Seconds that forward had to wait for data, in all."""
+        return self._waited + (self._prefetcher.waited if self._prefetcher else 0)
+
+    def position(self) -> dict[str, Any]:
+        """How many batches forward has taken, and the seed of their random numbers."""
+        return {"batches": self._taken, "seed": self.seed}
+
+    def set_position(self, position: dict[str, Any]) -> None:
+        """Go on with the batch after those that ``position`` counts."""
+        self.close()
+        self._taken, self.seed = int(position["batches"]), int(position["seed"])
+
+    def shard(self, rank: int, ranks: int) -> None:
+        """In TRAIN read every ``ranks``-th record from the ``rank``-th; in TEST read all."""
+        self.close()
+        if self.param.phase != TEST:
+            self.rank, self.ranks = rank, ranks
+
+    def close(self) -> None:
+        """Stop the thread and close what it reads; a forward after that opens it again."""
+        prefetcher, self._prefetcher = self._prefetcher, None
+        if prefetcher is not None:
+            self._waited += prefetcher.waited
+            if prefetcher.close() and self._filler is not None:
+                self._filler.close()
+        self._filler = None
+
+    def skip(self, rand_skip: int) -> int:
+        """How many records to leave out at the very start: below ``rand_skip``, by chance."""
+        if not rand_skip:
+            return 0
+        return int(np.random.default_rng([self.seed, 0, 1]).integers(rand_skip))
+
+
+def check_source(layer: LayerParameter, field: str, what: str) -> None:
+    """Refuse a message ``field`` of ``layer`` without a source, or without a batch_size.
+
+    Args:
+        layer: a definition.
+        field: name of the message, ``data_param`` say.
+        what: what the source is.
+
+    Raises:
+        LayerConfigError: one of them is missing.
+    """
+    param = getattr(layer, field)
+    if not param.source:
+        raise LayerConfigError(f"{field} has no source, expected the path of {what}")
+    if param.batch_size == 0:
+        raise LayerConfigError("batch_size is 0 or not given, expected at least 1")
+
+
+def check_moved(layer: LayerParameter, field: str, names: Sequence[str] = MOVED) -> None:
+    """Refuse what ``transform_param`` has now, and where an upgrade moves it.
+
+    Raises:
+        LayerConfigError: the message ``field`` of ``layer`` has one of ``names``.
+    """
+    for name in names:
+        if getattr(layer, field).HasField(name):
+            raise LayerConfigError(
+                f"{name} is in {field}, expected in transform_param: it was moved there"
+            )

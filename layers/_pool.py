@@ -1,0 +1,53 @@
+"""What pooling and spatial pyramid pooling share: a method at work on given windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicaffe.device import Array
+from minicaffe.layers.base import Layer
+from minicaffe.ops import pooling as ops
+from minicaffe.proto.minicaffe_pb2 import TRAIN, PoolingParameter, SPPParameter
+
+
+class Pool:
+    """Pools blobs of one shape; remembers from forward to backward what was taken.
+
+    Attributes:
+        index: int32, as y: position in its plane of each element taken; MAX, and STOCHASTIC in
+            TRAIN.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        method: PoolingParameter.PoolMethod | SPPParameter.PoolMethod,
+        windows: ops.Windows,
+        shape: tuple[int, ...],
+    ) -> None:
+        """Of ``layer`` take the device and the phase; ``shape`` is that of the result."""
+        self._xp, self._rng, self._windows = layer.xp, layer.device.rng, windows
+        self._name = PoolingParameter.PoolMethod.Name(int(method))
+        picks = self._name == "MAX" or (self._name == "STOCHASTIC" and layer.param.phase == TRAIN)
+        self.index = self._xp.zeros(shape, self._xp.int32) if picks else None
+
+    def forward(self, x: Array, y: Array) -> None:
+        """x (N, C, *sizes) to y (N, C, *outs)."""
+        if self._name == "AVE":
+            ops.average_pool(self._xp, x, y, self._windows)
+        elif self._name == "MAX":
+            ops.max_pool(self._xp, x, y, self.index, self._windows)
+        elif self.index is None:
+            ops.weighted_pool(self._xp, x, y, self._windows)
+        else:
+            key = int(self._rng.integers(2**64, dtype=np.uint64))
+            ops.stochastic_pool(self._xp, x, y, self.index, self._windows, key)
+
+    def backward(self, x: Array, dy: Array, dx: Array) -> None:
+        """The gradient; ``dx`` is written."""
+        if self.index is not None:
+            ops.max_pool_grad(self._xp, dy, self.index, dx, self._windows)
+        elif self._name == "AVE":
+            ops.average_pool_grad(self._xp, dy, dx, self._windows)
+        else:
+            ops.weighted_pool_grad(self._xp, x, dy, dx, self._windows)

@@ -103,6 +103,7 @@ def compare_gradients(
     device, to_numpy = layer.device, layer.device.to_numpy
     rng = np.random.default_rng(1701)
     inputs = [blob.data.copy() for blob in bottom]
+    before = [blob.data.copy() for blob in layer.blobs]
     random_state, position = device.rng.bit_generator.state, layer.position()
     weights: list[object] = []
 
@@ -147,6 +148,8 @@ def compare_gradients(
                 name, index, value, float(analytic[index]), numeric, (below, above), step
             )
     loss()
+    for blob, values in zip(layer.blobs, before, strict=True):
+        blob.data[...] = values  # BatchNorm's sums move with every forward
 
 
 def _chosen(

@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     from minicaffe.cli._device import device_for
     from minicaffe.gradcheck import check_net
     from minicaffe.net import Net, closing
-    from minicaffe.proto.minicaffe_pb2 import NetState, Phase
+    from minicaffe.proto.minicaffe_pb2 import NetState
     from minicaffe.proto.text import read_net
 
     definition = read_net(path)
-    state = NetState(phase=Phase.Value(args.phase))
+    state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
     net = Net(definition, state, device_for(args), np.float64)
     table = Table("layer", "type", "gradient for", title=f"{net.name or path}, {args.phase}")

@@ -44,10 +44,9 @@ def run(args: argparse.Namespace) -> int:
     doc = inspect.cleandoc(cls.__doc__ or "").replace("``", "").replace("\\*", "*")
     console.print(f"{args.type}\n\n{doc}", markup=False, highlight=False, soft_wrap=True)
     for message in dict.fromkeys(re.findall(r"\b\w+_param\b", cls.__doc__ or "")):
-        table = _parameters(message)
-        if table is not None:
+        if (parameters := _parameters(message)) is not None:
             console.print()
-            console.print(table)
+            console.print(parameters)
     return 0
 
 

@@ -78,6 +78,7 @@ def _relu_grad(x, dy, dx, slope):
 
 @inner
 def rational_tanh(x):
+    """tanh in float32, without branches or calls, so that loops around it vectorize."""
     t = x * x
     p = _P[0] + t * (_P[1] + t * (_P[2] + t * (_P[3] + t * _P[4])))
     q = _Q[0] + t * (_Q[1] + t * (_Q[2] + t * (_Q[3] + t * _Q[4])))

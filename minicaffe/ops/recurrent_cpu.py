@@ -79,10 +79,10 @@ def _tanh(x):
 
 @overload(_tanh)
 def _typed_tanh(x):
-    return rational_tanh_of if x == types.float32 else lambda x: math.tanh(x)
+    return _rational_tanh_of if x == types.float32 else lambda x: math.tanh(x)
 
 
-def rational_tanh_of(x):
+def _rational_tanh_of(x):
     return rational_tanh(x)
 
 

@@ -55,8 +55,8 @@ class ArgMax(Layer):
                 f"to choose from in {shape}"
             )
         top[0].reshape(top_shape)
-        self._index = self.xp.zeros((outer, param.top_k, inner), self.dtype)
-        self._score = self.xp.zeros((outer, param.top_k, inner), self.dtype)
+        self._index = self.device.zeros((outer, param.top_k, inner), self.dtype)
+        self._score = self.device.zeros((outer, param.top_k, inner), self.dtype)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param, index, score = self.param.argmax_param, self._index, self._score

@@ -67,11 +67,11 @@ class BatchNorm(Layer):
         top[0].reshape(shape)
         self._rows = shape[0], shape[1], bottom[0].count // (shape[0] * shape[1])
         self._mean, self._variance, self._std, self._zeros = (
-            self.xp.zeros(self._channels, self.dtype) for _ in range(4)
+            self.device.zeros(self._channels, self.dtype) for _ in range(4)
         )
         # backward reads x, which is gone from the bottom where the top is written over it
         in_place = top[0] is bottom[0] and not self._global
-        self._kept = self.xp.zeros(self._rows, self.dtype) if in_place else None
+        self._kept = self.device.zeros(self._rows, self.dtype) if in_place else None
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data.reshape(self._rows), top[0].data.reshape(self._rows)

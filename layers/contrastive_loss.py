@@ -60,7 +60,7 @@ class ContrastiveLoss(Layer):
                 f"bottom[2] has shape {bottom[2].shape}, expected ({self._items},): it says of "
                 "each pair whether it is alike"
             )
-        self._apart = self.xp.zeros((self._items, prod(bottom[0].shape[1:])), self.dtype)
+        self._apart = self.device.zeros((self._items, prod(bottom[0].shape[1:])), self.dtype)
         top[0].reshape(())
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

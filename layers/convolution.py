@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
-from minicaffe.errors import LayerConfigError, ShapeError
-from minicaffe.layers._spatial import axis_values
 from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
+from minicaffe.layers._window import check_bottoms, check_group, read_window, window_positions
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import convolution as ops
@@ -47,19 +46,8 @@ class Convolution(Layer):
         self._channels = bottom[0].shape[self._axis]
         self._outputs = num_output(param)
         axes = bottom[0].ndim - self._axis - 1
-        self.window = ops.Window(
-            axis_values(param, "kernel_size", axes, default=None, least=1, pair="kernel"),
-            axis_values(param, "stride", axes, default=1, least=1, pair="stride"),
-            axis_values(param, "pad", axes, default=0, least=0, pair="pad"),
-            axis_values(param, "dilation", axes, default=1, least=1),
-        )
-        if param.group < 1:
-            raise LayerConfigError("group is 0, expected at least 1")
-        for name, count in (("channels", self._channels), ("num_output", self._outputs)):
-            if count % param.group:
-                raise LayerConfigError(
-                    f"group is {param.group}, expected a divisor of {name}: {count}"
-                )
+        self.window = read_window(param, axes)
+        check_group(param.group, self._channels, self._outputs)
         warn_of_zeros(self, param, "conv_layer.cpp:1")
         per_group = self._channels // param.group
         self.add_param((self._outputs, per_group, *self.window.kernel), param.weight_filler)
@@ -67,34 +55,13 @@ class Convolution(Layer):
             self.add_param((self._outputs,), param.bias_filler)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        check_bottoms(bottom, self._axis, len(self.window.kernel), self._channels)
         shape = bottom[0].shape
-        axes = len(self.window.kernel)
-        if len(shape) != self._axis + 1 + axes or shape[self._axis] != self._channels:
-            raise ShapeError(
-                f"bottom[0] has shape {shape}, expected {self._axis + 1 + axes} axes with "
-                f"{self._channels} channels at axis {self._axis}: the weights are made for them"
-            )
-        for index, blob in enumerate(bottom):
-            if blob.shape != shape:
-                raise ShapeError(
-                    f"bottom[{index}] has shape {blob.shape}, expected {shape} as bottom[0]: "
-                    "they share the weights"
-                )
-        size = shape[self._axis + 1 :]
-        out = self.window.out(size)
-        for i, extent in enumerate(self.window.extent):
-            padded = size[i] + 2 * self.window.pad[i]
-            if out[i] < 1:
-                raise ShapeError(
-                    f"the kernel spans {extent} along axis {self._axis + 1 + i} (kernel_size "
-                    f"{self.window.kernel[i]}, dilation {self.window.dilation[i]}), expected at "
-                    f"most {padded}: the size {size[i]} of bottom[0] {shape} and pad "
-                    f"{self.window.pad[i]} on both sides"
-                )
+        out = window_positions(self.window, shape, self._axis)
         for blob in top:
             blob.reshape((*shape[: self._axis], self._outputs, *out))
         batch = prod(shape[: self._axis])
-        self._x_shape = (batch, self._channels, *size)
+        self._x_shape = (batch, self._channels, *shape[self._axis + 1 :])
         self._y_shape = (batch, self._outputs, *out)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -41,7 +41,7 @@ class Im2col(Layer):
         images = prod(shape[: axis + 1])
         self._x_shape, self._y_shape = (images, *shape[axis + 1 :]), (images, taps, *out)
         sizes = zip(shape[axis + 1 :], window.pad, strict=True)
-        self._padded = self.xp.zeros((images, *(n + 2 * pad for n, pad in sizes)), self.dtype)
+        self._padded = self.device.zeros((images, *(n + 2 * pad for n, pad in sizes)), self.dtype)
         sizes = zip(shape[axis + 1 :], window.pad, strict=True)
         self._inside = slice(None), *(slice(pad, pad + n) for n, pad in sizes)
         self._taps = list(window.taps(out))

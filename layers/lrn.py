@@ -45,7 +45,7 @@ class LRN(Layer):
         if bottom[0].ndim != 4:
             raise ShapeError(f"bottom[0] has shape {bottom[0].shape}, expected (N, C, H, W)")
         top[0].reshape(bottom[0].shape)
-        self._scale = self.xp.zeros(bottom[0].shape, self.dtype)
+        self._scale = self.device.zeros(bottom[0].shape, self.dtype)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         ops.lrn(self.xp, bottom[0].data, top[0].data, self._scale, *self._window, self._k)

@@ -43,11 +43,11 @@ class MVN(Layer):
         self._rows = 1, rows, bottom[0].count // rows
         if param.normalize_variance:
             self._mean, self._variance, self._std = (
-                self.xp.zeros(rows, self.dtype) for _ in range(3)
+                self.device.zeros(rows, self.dtype) for _ in range(3)
             )
         # backward reads x, which is gone from the bottom where the top is written over it
         in_place = top[0] is bottom[0] and param.normalize_variance
-        self._kept = self.xp.zeros(self._rows, self.dtype) if in_place else None
+        self._kept = self.device.zeros(self._rows, self.dtype) if in_place else None
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data.reshape(self._rows), top[0].data.reshape(self._rows)

@@ -50,8 +50,8 @@ class SPP(Layer):
             Pool(self, self.param.spp_param.pool, windows, shape)
             for windows, shape in zip(levels, shapes, strict=True)
         ]
-        self._pooled = [self.xp.zeros(shape, self.dtype) for shape in shapes]
-        self._dx = self.xp.zeros(bottom[0].shape if height > 1 else 0, self.dtype)
+        self._pooled = [self.device.zeros(shape, self.dtype) for shape in shapes]
+        self._dx = self.device.zeros(bottom[0].shape if height > 1 else 0, self.dtype)
         ends = [c * (4**level - 1) // 3 for level in range(height + 1)]
         self._columns = [slice(*pair) for pair in pairwise(ends)]
         top[0].reshape((n, ends[-1]))

@@ -21,12 +21,16 @@ from minicaffe.ops.blas_cpu import gemm
 from minicaffe.ops.blocks_cpu import Blocks, blocks
 from minicaffe.ops.columns_cpu import add, add_columns, columns, copy, fill, total
 from minicaffe.ops.convolution import Window
+from minicaffe.ops.depthwise_cpu import depthwise, depthwise_grad, is_depthwise
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
 
 
 def convolution(x: Array, w: Array, bias: Array | None, y: Array, window: Window) -> None:
     """``convolution.convolution``, for C-contiguous arrays."""
+    if is_depthwise(x.shape, w.shape):
+        depthwise(x, w, bias, y, window)
+        return
     if len(window.kernel) not in (1, 2):
         reference.convolution.reference(np, x, w, bias, y, window)
         return
@@ -51,6 +55,9 @@ def convolution_grad(
 ) -> None:
     """``convolution.convolution_grad``, for C-contiguous arrays."""
     image = dx if x is None else x
+    if image is not None and is_depthwise(image.shape, w.shape):
+        depthwise_grad(x, w, dy, dx, dw, dbias, window)
+        return
     if image is None or not dy.size or len(window.kernel) not in (1, 2):
         reference.convolution_grad.reference(np, x, w, dy, dx, dw, dbias, window)
         return

@@ -7,13 +7,12 @@ from __future__ import annotations
 import numpy as np
 
 from minicaffe.ops import convolution_cpu as ops
-from minicaffe.ops.depthwise_cpu import depthwise, depthwise_grad, is_depthwise
 from minicaffe.ops.numba_cpu import kernel, prange
 
 
 def deconvolution(x, w, bias, y, window):
     """``deconvolution.deconvolution``, for C-contiguous arrays."""
-    _conv_grad(y, w)(None, w, x, y, None, None, window)
+    ops.convolution_grad(None, w, x, y, None, None, window)
     if bias is not None:
         _add_bias(_planes(y), bias)
 
@@ -21,16 +20,11 @@ def deconvolution(x, w, bias, y, window):
 def deconvolution_grad(x, w, dy, dx, dw, dbias, window):
     """``deconvolution.deconvolution_grad``, for C-contiguous arrays."""
     if dx is not None:
-        conv = depthwise if is_depthwise(dy.shape, w.shape) else ops.convolution
-        conv(dy, w, None, dx, window)
+        ops.convolution(dy, w, None, dx, window)
     if dw is not None:
-        _conv_grad(dy, w)(dy, w, x, None, dw, None, window)
+        ops.convolution_grad(dy, w, x, None, dw, None, window)
     if dbias is not None:
         _add_sums(_planes(dy), dbias)
-
-
-def _conv_grad(y, w):
-    return depthwise_grad if is_depthwise(y.shape, w.shape) else ops.convolution_grad
 
 
 def _planes(y):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, update_wrapper
+from functools import cached_property, partial, update_wrapper
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -35,8 +35,16 @@ class Op:
     def __call__(self, xp: ModuleType, *args: Any) -> Any:
         """Run the compiled body where there is one for ``xp``, else the reference."""
         if xp is np and not _reference_only and _has_numba():
-            return self.compiled(*args)
+            return self._body(*args)
         return self.reference(xp, *args)
+
+    @cached_property
+    def _body(self) -> Callable[..., Any]:
+        try:
+            return self.compiled
+        except ImportError as error:  # a SciPy whose BLAS the kernels cannot call, say
+            log.warning("dispatch.py:1", f"{self.module} cannot be used, NumPy runs: {error}")
+            return partial(self.reference, np)
 
     @cached_property
     def compiled(self) -> Callable[..., Any]:
@@ -75,5 +83,5 @@ def _has_numba() -> bool:
     if _numba is None:
         _numba = find_spec("numba") is not None
         if not _numba:
-            log.warning("ops.py:1", "Numba is not installed: the slower NumPy bodies run")
+            log.warning("dispatch.py:1", "Numba is not installed: the slower NumPy bodies run")
     return _numba

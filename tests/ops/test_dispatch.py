@@ -52,6 +52,13 @@ def test_without_numba_the_reference_runs_and_one_line_says_so(op, monkeypatch, 
     assert "Numba is not installed" in caplog.messages[0]
 
 
+def test_a_body_that_cannot_be_imported_is_replaced_and_one_line_says_so(caplog):
+    broken = Op(square, "no.such.module")
+    assert [broken(np, 3)[0], broken(np, 4)[0]] == ["reference", "reference"]
+    assert len(caplog.messages) == 1
+    assert "no.such.module cannot be used" in caplog.messages[0]
+
+
 def test_docstrings_stay(op):
     assert op.__doc__ == "A reference body."
 

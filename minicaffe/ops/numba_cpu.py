@@ -12,9 +12,11 @@ import os
 import re
 import shutil
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ with suppress(OSError):  # no such wheel here: Numba falls back to OpenMP or its
 
 import numba
 from numba import prange
+from numba.core.compiler_lock import global_compiler_lock
 
 # fused multiply-add and reordered sums, but NaN and infinity stay what they are
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -75,9 +78,44 @@ def _own_cache(module: str) -> Iterator[None]:
 def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(body: Callable[..., Any]) -> Any:
         with _own_cache(body.__module__):
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(body)
+            function = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(body)
+        if options.get("parallel") and hasattr(os, "fork") and sys.platform == "linux":
+            function.compile = partial(_compile_elsewhere, function.compile)
+        return function
 
     return decorate
+
+
+def _compile_elsewhere(compile_or_load: Callable[[Any], Any], signature: Any) -> Any:
+    """Let a child process compile what is not in the cache yet, and read that.
+
+    The code of a parallel kernel that has just been compiled is not what the cache keeps: Numba
+    optimizes the latter once more, and sums are added in another order then. This process must
+    give the same bits as those after it, so it does not run what it has compiled itself. (TBB
+    wants to be forked from the main thread; elsewhere it does.)
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and not _is_cached(compile_or_load, signature):
+        with global_compiler_lock, warnings.catch_warnings():  # no other thread is compiling
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            child = os.fork()
+            if child == 0:
+                try:
+                    compile_or_load(signature)
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+    return compile_or_load(signature)
+
+
+def _is_cached(compile_or_load: Callable[[Any], Any], signature: Any) -> bool:
+    """Whether there is code for ``signature`` in the cache of the function it compiles."""
+    function: Any = getattr(compile_or_load, "__self__", None)
+    try:
+        key = function._cache._index_key(signature, function.targetctx.codegen())
+        return key in function._cache._cache_file._load_index()
+    except (AttributeError, OSError):
+        return True  # a Numba with other insides, or no place for a cache
 
 
 kernel = _decorator(fastmath=FAST, parallel=True)

@@ -1,0 +1,45 @@
+"""Numba's set-up: what is compiled gives the bits that its cache gives, and the cache is ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from minicaffe.ops import numba_cpu
+
+CODE = """
+import numpy as np
+from minicaffe.ops import update
+w, g, v = np.random.default_rng(0).standard_normal((3, 4001)).astype(np.float32)
+update.sgd(np, w, g, v, 1.0, 5e-4, 0.0, 0.01, 0.9)
+print(w.tobytes().hex())
+"""
+
+
+def test_the_run_that_compiles_gives_the_same_bits_as_the_next(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", CODE],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        runs.append(run.stdout)
+        assert list(tmp_path.rglob("*.nbc"))
+    assert runs[0] == runs[1]
+
+
+def test_a_module_depends_on_the_modules_whose_kernels_it_calls():
+    names = {path.stem for path in numba_cpu._sources("minicaffe.ops.convolution_cpu")}
+    assert {"convolution_cpu", "columns_cpu", "blas_cpu", "numba_cpu"} <= names
+    assert "lrn_cpu" not in names
+
+
+def test_kernels_are_kept_in_a_folder_of_their_sources():
+    folder = numba_cpu._cache_folder("minicaffe.ops.update_cpu")
+    assert os.path.basename(os.path.dirname(folder)) == "update_cpu"
+    assert os.access(folder, os.W_OK)

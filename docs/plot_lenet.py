@@ -15,6 +15,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 mpl.use("Agg")
+mpl.rcParams["svg.fonttype"] = "none"  # text stays text
 NUMBER = r"([-+.\deE]+)"
 
 
@@ -39,7 +40,8 @@ def main(mine: str, theirs: str, out: str) -> None:
         (mine, "minicaffe", "#c0392b", 1.1),
     ):
         losses, accuracies = read(path)
-        left.plot(*zip(*losses, strict=True), color=colour, lw=width, label=name)
+        since = f" (log from {losses[0][0]} on)" if losses[0][0] else ""
+        left.plot(*zip(*losses, strict=True), color=colour, lw=width, label=name + since)
         errors = [(i, 100 * (1 - accuracy)) for i, accuracy in accuracies if i]
         final = f"{name}: {100 * accuracies[-1][1]:.2f} % right at the end"
         right.plot(*zip(*errors, strict=True), color=colour, lw=width, marker=".", label=final)

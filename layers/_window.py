@@ -1,12 +1,16 @@
-"""What convolution, deconvolution and im2col share: their window, and what they demand of it."""
+"""What convolution, deconvolution and im2col share: their window, what they demand of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.layers._spatial import axis_values
+from minicaffe.layers._weights import wanted_diff
+from minicaffe.layers.base import Arity, Layer
+from minicaffe.ops import Op
 from minicaffe.ops.convolution import Window
 from minicaffe.proto.minicaffe_pb2 import ConvolutionParameter
 
@@ -67,3 +71,41 @@ def window_positions(window: Window, shape: tuple[int, ...], axis: int) -> tuple
                 f"{window.pad[i]} on both sides"
             )
     return out
+
+
+class Filters(Layer):
+    """A bank of filters, with a bias, that every bottom meets: ``setup`` and ``reshape`` are left.
+
+    Class attributes:
+        apply: the op ``(xp, x, w, bias, y, window)``.
+        apply_grad: the op ``(xp, x, w, dy, dx, dw, dbias, window)``.
+
+    Attributes:
+        window: kernel, stride, pad and dilation, set by ``setup``.
+        x_shape: of a bottom to the ops, (N, C, *size), set by ``reshape``; likewise y_shape.
+    """
+
+    num_bottom = Arity(1, None)
+    num_top = Arity(1, None)
+    equal_tops = True
+    apply: ClassVar[Op]
+    apply_grad: ClassVar[Op]
+    window: Window
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        w = self.blobs[0].data
+        bias = self.blobs[1].data if len(self.blobs) > 1 else None
+        for below, above in zip(bottom, top, strict=True):
+            x, y = below.data.reshape(self.x_shape), above.data.reshape(self.y_shape)
+            self.apply(self.xp, x, w, bias, y, self.window)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        dw, dbias = wanted_diff(self, 0), wanted_diff(self, 1)
+        for below, above, down in zip(bottom, top, propagate_down, strict=True):
+            x, dy = below.data.reshape(self.x_shape), above.diff.reshape(self.y_shape)
+            dx = below.diff.reshape(self.x_shape) if down else None
+            self.apply_grad(self.xp, x, self.blobs[0].data, dy, dx, dw, dbias, self.window)

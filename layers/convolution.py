@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
-from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
-from minicaffe.layers._window import check_bottoms, check_group, read_window, window_positions
-from minicaffe.layers.base import Arity, Layer
+from minicaffe.layers._weights import num_output, warn_of_zeros
+from minicaffe.layers._window import (
+    Filters,
+    check_bottoms,
+    check_group,
+    read_window,
+    window_positions,
+)
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import convolution as ops
 
 
 @register_layer("Convolution")
-class Convolution(Layer):
+class Convolution(Filters):
     """``y[o] = bias[o] + sum over c of w[o, c] * x[c]``, where * slides w over x without flipping.
 
     Shapes, with ``out = floor((size + 2 pad - (dilation (kernel - 1) + 1)) / stride) + 1``
@@ -36,9 +41,8 @@ class Convolution(Layer):
         window: kernel, stride, pad and dilation along each spatial axis.
     """
 
-    num_bottom = Arity(1, None)
-    num_top = Arity(1, None)
-    equal_tops = True
+    apply = ops.convolution
+    apply_grad = ops.convolution_grad
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.convolution_param
@@ -61,28 +65,5 @@ class Convolution(Layer):
         for blob in top:
             blob.reshape((*shape[: self._axis], self._outputs, *out))
         batch = prod(shape[: self._axis])
-        self._x_shape = (batch, self._channels, *shape[self._axis + 1 :])
-        self._y_shape = (batch, self._outputs, *out)
-
-    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        w = self.blobs[0].data
-        bias = self.blobs[1].data if len(self.blobs) > 1 else None
-        for below, above in zip(bottom, top, strict=True):
-            x, y = below.data.reshape(self._x_shape), above.data.reshape(self._y_shape)
-            ops.convolution(self.xp, x, w, bias, y, self.window)
-
-    def backward(
-        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
-    ) -> None:
-        dw, dbias = wanted_diff(self, 0), wanted_diff(self, 1)
-        for below, above, down in zip(bottom, top, propagate_down, strict=True):
-            ops.convolution_grad(
-                self.xp,
-                below.data.reshape(self._x_shape),
-                self.blobs[0].data,
-                above.diff.reshape(self._y_shape),
-                below.diff.reshape(self._x_shape) if down else None,
-                dw,
-                dbias,
-                self.window,
-            )
+        self.x_shape = (batch, self._channels, *shape[self._axis + 1 :])
+        self.y_shape = (batch, self._outputs, *out)

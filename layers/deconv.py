@@ -7,15 +7,14 @@ from math import prod
 
 from minicaffe.blob import Blob
 from minicaffe.errors import ShapeError
-from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
-from minicaffe.layers._window import check_bottoms, check_group, read_window
-from minicaffe.layers.base import Arity, Layer
+from minicaffe.layers._weights import num_output, warn_of_zeros
+from minicaffe.layers._window import Filters, check_bottoms, check_group, read_window
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import deconvolution as ops
 
 
 @register_layer("Deconvolution")
-class Deconvolution(Layer):
+class Deconvolution(Filters):
     """``y[o] = bias[o] + sum over c of w[c, o] * x[c]``: each element of x puts a copy of w into y.
 
     ``y[o, p * stride - pad + t * dilation]`` gets ``w[c, o, t] x[c, p]``: the transpose of a
@@ -36,62 +35,38 @@ class Deconvolution(Layer):
     G. Taylor, R. Fergus, "Deconvolutional networks", 2010). Differs as Convolution does.
     """
 
-    num_bottom = Arity(1, None)
-    num_top = Arity(1, None)
-    equal_tops = True
+    apply = ops.deconvolution
+    apply_grad = ops.deconvolution_grad
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.convolution_param
         self._axis = bottom[0].canonical_axis(param.axis)
         self._channels = bottom[0].shape[self._axis]
         self._outputs = num_output(param)
-        self._window = read_window(param, bottom[0].ndim - self._axis - 1)
+        self.window = read_window(param, bottom[0].ndim - self._axis - 1)
         check_group(param.group, self._channels, self._outputs)
         warn_of_zeros(self, param, "deconv_layer.cpp:1")
         per_group = self._outputs // param.group
-        self.add_param((self._channels, per_group, *self._window.kernel), param.weight_filler)
+        self.add_param((self._channels, per_group, *self.window.kernel), param.weight_filler)
         if param.bias_term:
             self.add_param((self._outputs,), param.bias_filler)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape, axis = bottom[0].shape, self._axis
-        check_bottoms(bottom, axis, len(self._window.kernel), self._channels)
+        check_bottoms(bottom, axis, len(self.window.kernel), self._channels)
         size = shape[axis + 1 :]
-        out = ops.enlarged(size, self._window)
+        out = ops.enlarged(size, self.window)
         for i, length in enumerate(out):
             if size[i] < 1:
                 raise ShapeError(f"bottom[0] has shape {shape}, expected no empty spatial axis")
             if length < 1:
                 raise ShapeError(
-                    f"pad is {self._window.pad[i]} along axis {axis + 1 + i}, expected it to leave "
-                    f"something of the {length + 2 * self._window.pad[i]} elements of the top: it "
+                    f"pad is {self.window.pad[i]} along axis {axis + 1 + i}, expected it to leave "
+                    f"something of the {length + 2 * self.window.pad[i]} elements of the top: it "
                     "is cut off on both sides"
                 )
         for blob in top:
             blob.reshape((*shape[:axis], self._outputs, *out))
         batch = prod(shape[:axis])
-        self._x_shape = (batch, self._channels, *size)
-        self._y_shape = (batch, self._outputs, *out)
-
-    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        w = self.blobs[0].data
-        bias = self.blobs[1].data if len(self.blobs) > 1 else None
-        for below, above in zip(bottom, top, strict=True):
-            x, y = below.data.reshape(self._x_shape), above.data.reshape(self._y_shape)
-            ops.deconvolution(self.xp, x, w, bias, y, self._window)
-
-    def backward(
-        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
-    ) -> None:
-        dw, dbias = wanted_diff(self, 0), wanted_diff(self, 1)
-        for below, above, down in zip(bottom, top, propagate_down, strict=True):
-            ops.deconvolution_grad(
-                self.xp,
-                below.data.reshape(self._x_shape),
-                self.blobs[0].data,
-                above.diff.reshape(self._y_shape),
-                below.diff.reshape(self._x_shape) if down else None,
-                dw,
-                dbias,
-                self._window,
-            )
+        self.x_shape = (batch, self._channels, *size)
+        self.y_shape = (batch, self._outputs, *out)

@@ -147,7 +147,6 @@ class Net:
         missing = layer.num_top.least - len(top) if layer.auto_top else 0
         top += [Blob(self.device, (), self.dtype) for _ in range(missing)]
         layer.initialize(bottom, top)
-        # a layer inherited by name must not be told that it works in place when it does not
         names = [*param.top, *["(automatic)"] * missing]
         step = Step(layer, bottom, top, list(param.bottom), names)
         self.steps.append(step)

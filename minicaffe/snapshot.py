@@ -20,7 +20,6 @@ from minicaffe.errors import PrototxtError, SolverConfigError, WeightsError
 from minicaffe.files import replacing
 from minicaffe.proto import binary
 from minicaffe.proto.minicaffe_pb2 import SolverParameter, SolverState
-from minicaffe.solvers import current_step
 from minicaffe.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def save(solver: Solver) -> str:
     state = SolverState(
         iter=solver.iteration,
         learned_net=weights,
-        current_step=current_step(solver.param, max(0, solver.iteration - 1)),  # the last used
+        current_step=solver.current_step,
         run_state=json.dumps(solver.before_test or run_state(solver)),
     )
     for number in range(solver.rule.num_history):
@@ -85,7 +84,7 @@ def restore(solver: Solver, path: str | Path) -> None:
     load_weights(solver.net, _beside(state.learned_net, path))
     for target, array in arrays:
         target[...] = solver.device.xp.asarray(array.astype(target.dtype, copy=False))
-    solver.iteration = state.iter
+    solver.iteration, solver.current_step = state.iter, state.current_step
     if run:
         _restore_run(solver, run)
 

@@ -22,7 +22,7 @@ from minicaffe.net import Net
 from minicaffe.ops import update as ops
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.proto.text import to_text
-from minicaffe.solvers import Hyper, Slot, create_rule, learning_rate
+from minicaffe.solvers import Hyper, Slot, create_rule, learning_rate, next_step
 from minicaffe.weights import load_weights
 
 
@@ -46,6 +46,16 @@ class Callback:
     def on_step(self, solver: Solver) -> None:
         """After the update; ``solver.iteration`` counts it."""
 
+    def on_test(self, solver: Solver, net: int, results: dict[str, float]) -> None:
+        """After the test of test net ``net``; ``results`` is what ``Solver.test`` returns."""
+
+    def state(self) -> Any:
+        """What a resumed run needs, as JSON can hold it; None: nothing."""
+        return None
+
+    def set_state(self, state: Any) -> None:
+        """Go on from ``state``, which ``state()`` of the interrupted run gave."""
+
     def on_test_batch(self, solver: Solver, net: int, batch: int, batches: int) -> None:
         """After batch number ``batch``, from 1, of the ``batches`` of test net ``net``."""
 
@@ -59,6 +69,7 @@ class Solver:
         net: the net in training.
         test_nets: the nets that are tested; they use the parameters of ``net``.
         iteration: number of updates done.
+        current_step: how often ``lr_policy`` has lowered the rate; as of the last update.
         losses: of the last ``average_loss`` iterations; on the device until they are shown.
         callbacks: called inside the loop.
         before_test: while testing, what a snapshot records instead of the present.
@@ -76,7 +87,7 @@ class Solver:
         self.rule = create_rule(param, device.xp)
         self.callbacks: list[Callback] = []
         self.poll: Callable[[], Action] = lambda: Action.NONE
-        self.iteration = 0
+        self.iteration = self.current_step = 0
         self.losses: deque[Array | float] = deque(maxlen=max(1, param.average_loss))
         self._stopped = False
         self._shown: tuple[float, int] | None = None  # time and iteration of the last display
@@ -104,7 +115,8 @@ class Solver:
     @property
     def lr(self) -> float:
         """The learning rate of the next update."""
-        return learning_rate(self.param, self.iteration)
+        step = next_step(self.param, self.iteration, self.current_step)
+        return learning_rate(self.param, self.iteration, step)
 
     @property
     def loss(self) -> float:
@@ -182,6 +194,7 @@ class Solver:
     def apply_update(self, *, displayed: bool = False) -> None:
         """Change the parameters by their gradients: clip, average, regularize, update."""
         rate = self.lr
+        self.current_step = next_step(self.param, self.iteration, self.current_step)
         if displayed:
             lr = log.number(rate)
             log.info("sgd_solver.cpp:112", f"Iteration {self.iteration}, lr = {lr}")
@@ -278,6 +291,8 @@ class Solver:
             log.info(
                 "solver.cpp:414", f"    Test net output #{number}: {log.output(name, mean, weight)}"
             )
+        for callback in self.callbacks:
+            callback.on_test(self, index, means)
         return means
 
     def snapshot(self) -> str:

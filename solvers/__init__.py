@@ -1,6 +1,6 @@
 """Solvers: how a net's parameters change, and when."""
 
-from minicaffe.solvers.lr_policy import check_policy, current_step, learning_rate
+from minicaffe.solvers.lr_policy import check_policy, learning_rate, next_step
 from minicaffe.solvers.registry import create_rule, register_rule, rule_classes
 from minicaffe.solvers.rule import Hyper, Slot, UpdateRule
 
@@ -10,8 +10,8 @@ __all__ = [
     "UpdateRule",
     "check_policy",
     "create_rule",
-    "current_step",
     "learning_rate",
+    "next_step",
     "register_rule",
     "rule_classes",
 ]

@@ -1,11 +1,12 @@
-"""Learning-rate policies: pure functions of the iteration, so that a resume needs no state."""
+"""Learning-rate policies: functions of the iteration and of the steps taken so far.
+
+After: src/caffe/solvers/sgd_solver.cpp (GetLearningRate).
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from math import exp, pow
 
 from minicaffe import log
@@ -18,38 +19,39 @@ class Policy:
     """A learning-rate policy.
 
     Attributes:
-        factor: what ``base_lr`` is multiplied by at an iteration.
+        factor: what ``base_lr`` is multiplied by, at an iteration and a number of steps.
         positive: the fields it reads that must be positive.
         decays: it shrinks by ``gamma``, which may not be negative and should be given.
-        stages: number of steps taken at an iteration, which a snapshot records.
+        advance: the number of steps at an iteration, from that at the one before.
     """
 
-    factor: Callable[[SolverParameter, int], float]
+    factor: Callable[[SolverParameter, int, int], float]
     positive: tuple[str, ...] = ()
     decays: bool = False
-    stages: Callable[[SolverParameter, int], int] = lambda p, i: 0
+    advance: Callable[[SolverParameter, int, int], int] = lambda p, i, step: step
 
 
-def _steps(p: SolverParameter, i: int) -> int:
-    return int(i // p.stepsize)
+def _stepped(p: SolverParameter, i: int, step: int) -> float:
+    return pow(p.gamma, step)
 
 
-def _multisteps(p: SolverParameter, i: int) -> int:
-    return bisect_right(list(accumulate(p.stepvalue, max)), i)
+def _next_of_multistep(p: SolverParameter, i: int, step: int) -> int:
+    """One step an iteration at most, as in the original."""
+    return step + (step < len(p.stepvalue) and i >= p.stepvalue[step])
 
 
-def _sigmoid(p: SolverParameter, i: int) -> float:
+def _sigmoid(p: SolverParameter, i: int, step: int) -> float:
     x = p.gamma * (i - p.stepsize)
     return 1 / (1 + exp(-x)) if x > -700 else 0.0  # exp overflows beyond
 
 
 POLICIES = {
-    "fixed": Policy(lambda p, i: 1.0),
-    "step": Policy(lambda p, i: pow(p.gamma, _steps(p, i)), ("stepsize",), True, _steps),
-    "exp": Policy(lambda p, i: pow(p.gamma, i), (), True),
-    "inv": Policy(lambda p, i: pow(1 + p.gamma * i, -p.power), (), True),
-    "multistep": Policy(lambda p, i: pow(p.gamma, _multisteps(p, i)), (), True, _multisteps),
-    "poly": Policy(lambda p, i: pow(1 - i / p.max_iter, p.power), ("max_iter",)),
+    "fixed": Policy(lambda p, i, step: 1.0),
+    "step": Policy(_stepped, ("stepsize",), True, lambda p, i, step: int(i // p.stepsize)),
+    "exp": Policy(lambda p, i, step: pow(p.gamma, i), (), True),
+    "inv": Policy(lambda p, i, step: pow(1 + p.gamma * i, -p.power), (), True),
+    "multistep": Policy(_stepped, (), True, _next_of_multistep),
+    "poly": Policy(lambda p, i, step: pow(1 - i / p.max_iter, p.power), ("max_iter",)),
     "sigmoid": Policy(_sigmoid, ("stepsize",)),
 }
 
@@ -85,8 +87,18 @@ def check_policy(param: SolverParameter) -> None:
             )
 
 
-def learning_rate(param: SolverParameter, iteration: int) -> float:
+def next_step(param: SolverParameter, iteration: int, step: int) -> int:
+    """How many steps down are taken at ``iteration``, where ``step`` were at the one before."""
+    return POLICIES[param.lr_policy].advance(param, iteration, step)
+
+
+def learning_rate(param: SolverParameter, iteration: int, step: int = 0) -> float:
     """The learning rate of ``iteration``; ``param`` has passed ``check_policy``.
+
+    Args:
+        param: the solver's definition.
+        iteration: number of updates done before it.
+        step: what ``next_step`` says for it.
 
     Raises:
         SolverConfigError: poly, past its end: the original goes on with NaN.
@@ -96,9 +108,4 @@ def learning_rate(param: SolverParameter, iteration: int) -> float:
             f"iteration is {iteration}, expected at most max_iter {param.max_iter}: "
             "lr_policy 'poly' ends there"
         )
-    return float(param.base_lr) * POLICIES[param.lr_policy].factor(param, iteration)
-
-
-def current_step(param: SolverParameter, iteration: int) -> int:
-    """How many drops of the rate lie before ``iteration``: what a snapshot records."""
-    return POLICIES[param.lr_policy].stages(param, iteration)
+    return float(param.base_lr) * POLICIES[param.lr_policy].factor(param, iteration, step)

@@ -6,7 +6,7 @@ import pytest
 
 from minicaffe.errors import SolverConfigError
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
-from minicaffe.solvers import check_policy, current_step, learning_rate
+from minicaffe.solvers import check_policy, learning_rate, next_step
 from minicaffe.solvers.lr_policy import POLICIES
 
 # policy, fields, iteration -> rate; the original's are those of base_lr 0.1 over 1..5
@@ -20,7 +20,7 @@ CASES = [
         {1: 0.066667, 2: 0.05, 3: 0.04, 4: 0.033333, 5: 0.028571},
     ),
     ("multistep", {"gamma": 0.5, "stepvalue": [1, 2]}, {0: 0.1, 1: 0.05, 2: 0.025, 5: 0.025}),
-    ("multistep", {"gamma": 0.5, "stepvalue": [4, 2]}, {2: 0.1, 4: 0.025}),
+    ("multistep", {"gamma": 0.5, "stepvalue": [4, 2]}, {2: 0.1, 4: 0.05, 5: 0.025}),
     ("poly", {"power": 1, "max_iter": 5}, {1: 0.08, 2: 0.06, 3: 0.04, 4: 0.02, 5: 0}),
     ("sigmoid", {"gamma": -1, "stepsize": 7}, {0: 0.0999089, 7: 0.05, 1000: 0, 10000: 0}),
     ("sigmoid", {"gamma": 0.9, "stepsize": 5}, {5: 0.05, 100: 0.1}),
@@ -31,7 +31,11 @@ CASES = [
 def test_learning_rate(policy, fields, rates):
     param = SolverParameter(base_lr=0.1, lr_policy=policy, **fields)
     check_policy(param)
-    found = {i: learning_rate(param, i) for i in rates}
+    found, step = {}, 0
+    for i in range(max(rates) + 1):
+        step = next_step(param, i, step)
+        found[i] = learning_rate(param, i, step)
+    found = {i: found[i] for i in rates}
     assert found == pytest.approx(rates, rel=2e-5, abs=1e-12)
 
 
@@ -40,16 +44,18 @@ def test_all_policies_are_covered():
 
 
 @pytest.mark.parametrize(
-    ("policy", "fields", "iteration", "step"),
+    ("policy", "fields", "iteration", "before", "step"),
     [
-        ("step", {"stepsize": 3}, 7, 2),
-        ("multistep", {"stepvalue": [2, 5]}, 5, 2),
-        ("multistep", {"stepvalue": [2, 5]}, 4, 1),
-        ("fixed", {}, 9, 0),
+        ("step", {"stepsize": 3}, 7, 0, 2),
+        ("multistep", {"stepvalue": [2, 5]}, 5, 1, 2),
+        ("multistep", {"stepvalue": [2, 5]}, 4, 1, 1),
+        ("multistep", {"stepvalue": [2, 5]}, 6, 0, 1),
+        ("multistep", {"stepvalue": [9]}, 3, 1, 1),  # the file's, whatever stepvalue says
+        ("fixed", {}, 9, 0, 0),
     ],
 )
-def test_current_step(policy, fields, iteration, step):
-    assert current_step(SolverParameter(lr_policy=policy, **fields), iteration) == step
+def test_next_step(policy, fields, iteration, before, step):
+    assert next_step(SolverParameter(lr_policy=policy, **fields), iteration, before) == step
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minicaffe.errors import DeviceError
+
 Array = Any  # numpy.ndarray or cupy.ndarray; they share no base class
 
 _APART = 1024  # bytes on each side of an array
@@ -37,10 +39,19 @@ class Device:
         A compiled loop that reads one array and writes another first looks whether the two are
         nearer than its vectors are long, and if so takes them one by one: sums are then added in
         another order. Where the allocator puts small arrays is chance; a run must not depend on it.
+
+        Raises:
+            DeviceError: there is no memory for it.
         """
         size = np.dtype(dtype).itemsize
         count, apart = prod(shape) if isinstance(shape, tuple) else shape, _APART // size
-        raw = self.xp.zeros(count + 2 * apart + _LINE // size, dtype)
+        try:
+            raw = self.xp.zeros(count + 2 * apart + _LINE // size, dtype)
+        except (MemoryError, ValueError, OverflowError) as error:  # ValueError: over 2 ** 63 bytes
+            raise DeviceError(
+                f"an array of shape {shape} needs {count * size / 2**30:.3g} GiB, expected what "
+                "is free: there is no memory for it; is a size or a batch too large?"
+            ) from error
         start = apart
         if self.xp is np:
             start += -(raw.ctypes.data + _APART) % _LINE // size

@@ -131,7 +131,17 @@ class DataError(MinicaffeError):
 
 
 class DeviceError(MinicaffeError):
-    """The device asked for is not there, or lacks something; says what to install."""
+    """The device asked for is not there, or lacks something; says what to install.
+
+    Attributes:
+        where: the layer that asked, with file and line, if it was one.
+    """
+
+    where = ""
+
+    def __str__(self) -> str:
+        """The message, after the layer."""
+        return f"{self.where}: {super().__str__()}" if self.where else super().__str__()
 
 
 class WorkerError(MinicaffeError):
@@ -165,21 +175,28 @@ def did_you_mean(found: str, known: Iterable[str], *, most: int = 1) -> str:
 def locate(error: Exception, param: HasOrigin, doing: str) -> None:
     """Tell ``error`` which layer it came from.
 
-    A ``LayerError`` gets its ``layer``, ``layer_type`` and ``origin``; any other exception
-    that is not ours a note (PEP 678) that names the layer.
+    A ``LayerError`` gets its ``layer``, ``layer_type`` and ``origin``, a ``DeviceError`` its
+    ``where``; any other exception that is not ours a note (PEP 678) that names the layer.
     """
+    where = f"{at(param.origin)}layer {param.name!r} ({param.type})"
     if isinstance(error, LayerError):
         if error.layer is None:
             error.layer, error.layer_type, error.origin = param.name, param.type, param.origin
+    elif isinstance(error, DeviceError):
+        error.where = error.where or where
     elif not isinstance(error, MinicaffeError):
-        error.add_note(f"during {doing} of {at(param.origin)}layer {param.name!r} ({param.type})")
+        error.add_note(f"during {doing} of {where}")
 
 
 @contextmanager
 def layer_context(param: HasOrigin, doing: str) -> Iterator[None]:
-    """``locate`` every error raised inside."""
+    """``locate`` every error raised inside; no memory is a ``DeviceError``."""
     try:
         yield
+    except MemoryError as error:
+        short = DeviceError(f"{str(error) or 'no memory is left'}: is a size or a batch too large?")
+        locate(short, param, doing)
+        raise short from error
     except Exception as error:
         locate(error, param, doing)
         raise

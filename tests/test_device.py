@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from minicaffe.device import cpu
+from minicaffe.errors import DeviceError
 
 
 @pytest.mark.parametrize("shape", [0, 3, (), (2, 5), (0, 4)])
@@ -30,3 +33,13 @@ def test_one_seed_gives_the_same_numbers():
     one, other, third = (cpu(seed).rng.standard_normal(3) for seed in (5, 5, 6))
     assert (one == other).all()
     assert (one != third).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(2**48, "1.05e+06 GiB"), (10**19, "3.73e"), (10**30, "3.73e+21 GiB")]
+)
+def test_memory_that_is_not_there(device, count, size):
+    with pytest.raises(
+        DeviceError, match=f"shape .{count}, 1. needs {re.escape(size)}.*a batch too large"
+    ):
+        device.zeros((count, 1), np.float32)

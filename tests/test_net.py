@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from minicaffe.errors import LayerConfigError, ParamSharingError
+from minicaffe.errors import DeviceError, LayerConfigError, ParamSharingError
 from minicaffe.net import Net
 from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN, NetParameter, NetState
 
@@ -291,3 +291,13 @@ def test_errors_of_a_layer_name_it(device):
         LookupError, match=r"layer 'p' \(Poling\): unknown type; did you mean 'Pool"
     ):
         build(text, device)
+
+
+def test_no_memory_is_an_error_that_names_the_layer(device):
+    wide = IP.replace("num_output: 4", "num_output: 2000000000")
+    text = X.replace("dim: 5", "dim: 2500") + ip("a", "x", "y").replace(IP, wide)
+    with pytest.raises(DeviceError, match=r"layer 'a' \(InnerProduct\): .*TiB.* too large"):
+        build(text, device)  # the filler's array
+    net = build(X.replace("dim: 3", "dim: 3000000000000") + neuron("ReLU", "x", "y"), device)
+    with pytest.raises(DeviceError, match=r"layer 'ReLUy' \(ReLU\): .*GiB.* too large"):
+        net.forward()  # the blob's own

@@ -12,6 +12,7 @@ from minicaffe.device import Array, Device
 from minicaffe.errors import ShapeError
 
 MAX_AXES = 32
+MAX_COUNT = 2**48  # elements: a petabyte; a shape of more is a mistake
 
 
 class _Memory:
@@ -59,7 +60,7 @@ class Blob:
         """Take ``shape``. Contents stay where the elements fit; new memory is zero.
 
         Raises:
-            ShapeError: over 32 axes, or a negative one.
+            ShapeError: over 32 axes, a negative one, or more elements than any memory holds.
         """
         if shape == self.shape:  # the usual case, before any work
             return
@@ -70,7 +71,10 @@ class Blob:
             raise ShapeError(f"shape {shape} has {len(shape)} axes, expected at most {MAX_AXES}")
         if any(dim < 0 for dim in shape):
             raise ShapeError(f"shape is {shape}, expected no negative axis")
-        self.shape, self.count = shape, prod(shape)
+        count = prod(shape)
+        if count > MAX_COUNT:
+            raise ShapeError(f"shape {shape} has {count} elements, expected at most {MAX_COUNT}")
+        self.shape, self.count = shape, count
         self._data_view = self._diff_view = (None, None)
 
     @property

@@ -87,6 +87,8 @@ def test_refuses_a_negative_axis(device):
 
 def test_counts_beyond_32_bits(device):
     assert Blob(device, (3, 2**40)).count == 3 * 2**40  # and allocates nothing
+    with pytest.raises(ShapeError, match="has 562949953421312 elements, expected at most 2814749"):
+        Blob(device, (2, 2**40, 2**8))
 
 
 @pytest.mark.parametrize(("axis", "expected"), [(0, 0), (2, 2), (-1, 2), (-3, 0)])

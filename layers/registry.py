@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from typing import TypeVar
@@ -55,7 +56,15 @@ def create_layer(param: LayerParameter, device: Device, dtype: DTypeLike = np.fl
     """
     classes = layer_classes()
     if param.type not in classes:
-        error = UnknownLayerTypeError(f"unknown type; {did_you_mean(param.type, classes, most=3)}")
+        error = UnknownLayerTypeError(f"unknown type{_hint(param.type, classes)}")
         locate(error, param, "creation")
         raise error
     return classes[param.type](param, device, dtype)
+
+
+def _hint(found: str, known: Iterable[str]) -> str:
+    """A type that is nearly the same is a misspelt one, any other probably a fork's."""
+    close = difflib.get_close_matches(found.lower(), {name.lower() for name in known}, 1, 0.8)
+    if close:
+        return f"; {did_you_mean(found, known, most=3)}"
+    return ": none of Caffe 1.0's; a fork of Caffe may have it (`minicaffe layers` lists all here)"

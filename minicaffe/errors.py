@@ -166,7 +166,8 @@ def at(origin: str) -> str:
 def did_you_mean(found: str, known: Iterable[str], *, most: int = 1) -> str:
     """The names of ``known`` closest to ``found`` as a question, or all of them, or nothing."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(found, names, n=most)
+    close = [name for name in names if name.lower() == found.lower()]
+    close = close or difflib.get_close_matches(found, names, n=most)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"known: {', '.join(names)}" if names else "there is none"

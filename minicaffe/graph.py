@@ -90,7 +90,8 @@ def check_names(net: NetParameter) -> None:
                 hint = (
                     f"layer {later[0].name!r} makes it, but comes later: move it up"
                     if later
-                    else did_you_mean(name, makers)
+                    else f"{did_you_mean(name, makers)}; what the caller fills needs a shape: "
+                    "input_shape, or a layer of type Input"
                 )
                 raise UnknownBlobError(
                     f"{at(layer.origin)}layer {layer.name!r} ({layer.type}): bottom[{index}] is "

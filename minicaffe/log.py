@@ -23,6 +23,11 @@ def warning(where: str, message: str) -> None:
     logger.warning(message, extra={"where": where})
 
 
+def error(where: str, message: str) -> None:
+    """Say what failed where the program goes on without it, as the original does."""
+    logger.error(message, extra={"where": where})
+
+
 def is_on() -> bool:
     """Someone listens to ``info``: ask before making a long message."""
     return logger.isEnabledFor(logging.INFO)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, EncodeError, Message
 
 from minicaffe.errors import PrototxtError
@@ -17,12 +16,15 @@ from minicaffe.proto.minicaffe_pb2 import (
     Datum,
     NetParameter,
     SolverState,
+    V1LayerParameter,
 )
 from minicaffe.proto.origin import layers_of, origins_hidden
+from minicaffe.proto.wire import exceeds, survey
 
 M = TypeVar("M", bound=Message)
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_FIELDS = 300_000  # outside of arrays; the deepest nets have some ten thousand
 
 # The messages that have files of their own, most telling first, and what to call those files.
 _NAMES: dict[type[Message], str] = {
@@ -33,42 +35,21 @@ _NAMES: dict[type[Message], str] = {
     Datum: "an image (Datum)",
 }
 
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-_FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
-_WIRE_TYPES = {
-    FieldDescriptor.TYPE_DOUBLE: _EIGHT_BYTES,
-    FieldDescriptor.TYPE_FLOAT: _FOUR_BYTES,
-    FieldDescriptor.TYPE_STRING: _LENGTH,
-    FieldDescriptor.TYPE_BYTES: _LENGTH,
-    FieldDescriptor.TYPE_MESSAGE: _LENGTH,
-}  # and _VARINT for all others
-_MOST_FIELDS = 10_000  # of the outermost message that are looked at: some milliseconds
-
-
-class Survey(NamedTuple):
-    """The fields of an outermost message, as far as it goes.
-
-    Attributes:
-        known: fields that the message has.
-        foreign: fields that have a number of the message but not its wire type.
-        last: where the last field starts.
-        end: where it ends; beyond the data where they are cut short.
-    """
-
-    known: int
-    foreign: int
-    last: int
-    end: int
-
 
 def read(path: StrPath, message_type: type[M]) -> M:
     """The message that the binary file ``path`` holds; fields of Caffe's forks stay in it.
 
     Raises:
-        PrototxtError: there is no such file, it is of 2 GB or more, cut short, damaged, or
-            something else than a ``message_type``.
+        PrototxtError: there is no such file, it is of 2 GB or more, cut short, damaged, made to
+            fill the memory, or something else than a ``message_type``.
     """
     data = _load(path, message_type)
+    if exceeds(data, message_type, MAX_FIELDS):
+        raise PrototxtError(
+            f"has over {MAX_FIELDS} layers, names and blobs, expected fewer: each would take some "
+            "hundred bytes of memory",
+            str(path),
+        )
     message = _decode(data, message_type)
     if message is None:
         raise PrototxtError(_why_not(data, message_type), str(path))
@@ -101,35 +82,6 @@ def to_bytes(message: Message) -> bytes:
     return data
 
 
-def survey(data: bytes, message_type: type[Message]) -> Survey:
-    """Look at the outermost fields of ``data``, as a ``message_type``, until one makes no sense."""
-    fields = message_type.DESCRIPTOR.fields_by_number
-    known = foreign = last = end = 0
-    for _ in range(_MOST_FIELDS):
-        if end >= len(data):
-            break
-        tag, at = _varint(data, end)
-        number, wire_type = tag >> 3, tag & 7
-        if not number:
-            break
-        if wire_type == _VARINT:
-            _, at = _varint(data, at)
-        elif wire_type == _LENGTH:
-            length, at = _varint(data, at)
-            at += length
-        elif wire_type in _FIXED:
-            at += _FIXED[wire_type]
-        else:
-            break
-        if field := fields.get(number):
-            allowed = {_WIRE_TYPES.get(field.type, _VARINT)}
-            allowed |= {_LENGTH} if field.is_repeated else set()
-            known += wire_type in allowed
-            foreign += wire_type not in allowed
-        last, end = end, at
-    return Survey(known, foreign, last, end)
-
-
 def _load(path: StrPath, message_type: type[Message]) -> bytes:
     with files.open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -150,11 +102,19 @@ def _load(path: StrPath, message_type: type[Message]) -> bytes:
 
 def _refuse_other_bytes(message: Message, path: str) -> None:
     """Refuse names that are not UTF-8: protobuf hands them out as bytes, which nobody expects."""
-    names = {where: (layer.name, *layer.bottom, *layer.top) for where, layer in layers_of(message)}
-    names["the file"] = (getattr(message, "name", ""),)
+    names = {where: _names(layer) for where, layer in layers_of(message)}
+    names["the file"] = [getattr(message, "name", ""), *getattr(message, "input", ())]
     for where, found in names.items():
         if any(isinstance(name, bytes) for name in found):
             raise PrototxtError(f"a name in {where} is not UTF-8, expected UTF-8", path)
+
+
+def _names(layer: Any) -> list[str]:
+    """Of a layer, its blobs and what it shares."""
+    names = [layer.name, *layer.bottom, *layer.top]
+    if isinstance(layer, V1LayerParameter):
+        return [*names, *layer.param, layer.layer.name, layer.layer.type]
+    return [*names, *(spec.name for spec in layer.param)]
 
 
 def _decode(data: bytes, message_type: type[M]) -> M | None:
@@ -204,13 +164,3 @@ def _why_not(data: bytes, message_type: type[Message]) -> str:
 
 def _name(message_type: type[Message]) -> str:
     return _NAMES.get(message_type, f"a {message_type.__name__}")
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at`` and where it ends: past the end of ``data`` if it is cut short."""
-    value = 0
-    for i, byte in enumerate(data[at : at + 10]):
-        value |= (byte & 0x7F) << 7 * i
-        if byte < 0x80:
-            return value, at + i + 1
-    return value, len(data) + 1

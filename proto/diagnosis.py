@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.text_format import ParseError
 
 from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
-from minicaffe.proto.scan import START, Frame, Place, Walk, tokens
+from minicaffe.proto.scan import START, Frame, Place, Walk, place_of
 
 _VALUES = {
     FieldDescriptor.CPPTYPE_INT32: f"a whole number from {-(2**31)} to {2**31 - 1}",
@@ -30,11 +30,18 @@ _TODAY = {
     ("LayerParameter", "weight_decay"): "param { decay_mult: ... }",
     ("LayerParameter", "blob_share_mode"): "param { share_mode: ... }",
 }
+_FORK = "a fork of Caffe may have it, and --lenient skips it"
 _TITLES = {"NetParameter": "a net's definition", "SolverParameter": "a solver's definition"}
 _UNCLOSED = ('Expected "}".', 'Expected ">".')  # how text_format reports the end of the text
 _MANY = 12  # names in a list that is still read to its end
 _ESCAPE = re.compile(r"""\\(?P<known>[abfnrtv\\'"xuU]|[0-3][0-7]{0,2}|[4-7][0-7]?(?![0-7]))|\\.?""")
+_LITERAL = re.compile(  # a string, or a comment, which may hold what looks like one
+    r"""#[^\n]*|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?"""
+)
+_MOST = 100_000
+_BLANKS = re.compile(rf"(?<![^\S\n])[^\S\n]{{{_MOST}}}")
 _LONG = 40  # characters of a token that are quoted
+_LONGEST = 200  # of what text_format says, which may quote a line of any length
 _ALIKE = 0.7  # of two names, as difflib counts: "transpose" and "transform" are not
 
 
@@ -53,23 +60,52 @@ def diagnose(text: str, descriptor: Any, error: ParseError) -> tuple[Place, str]
         (_at_end(walk) if str(error).endswith(_UNCLOSED) else "")
         or _in_token(walk.token)
         or _in_field(walk.frames, walk.token)
-        or f"cannot be read: {str(error).partition(' : ')[2]}"
+        or f"cannot be read: {str(error).partition(' : ')[2][:_LONGEST]}"
     )
 
 
-def bad_escape(text: str) -> tuple[Place, str] | None:
+def bad_escape(text: str) -> tuple[int, str] | None:
     """Where and what for the first backslash that escapes nothing: "C:\\data", say.
 
     Caffe refuses it; ``text_format`` only warns, and leaves it as it is.
+
+    Returns:
+        Its offset in ``text``, and what is wrong.
     """
-    for token, place in tokens(text):
-        for escape in _ESCAPE.finditer(token) if token[0] in "\"'" else ():
+    for literal in _LITERAL.finditer(text) if "\\" in text else ():
+        for escape in _ESCAPE.finditer(literal[0]) if literal[0][0] != "#" else ():
             if not escape["known"]:
-                column = place.column + escape.start()
-                found = f"{escape[0]} is found in {_quoted(token)}"
+                found = f"{escape[0]} is found in {quoted(literal[0])}"
                 why = "a backslash itself is \\\\, and paths may have / in its place"
-                return Place(place.line, column), f"{found}, expected an escape like \\n: {why}"
+                offset = literal.start() + escape.start()
+                return offset, f"{found}, expected an escape like \\n: {why}"
     return None
+
+
+def too_long(text: str) -> tuple[int, str] | None:
+    """Where and what for the first line that would cost ``text_format`` all memory.
+
+    It spends 150 bytes on each blank in a row, and on each escape in a string.
+
+    Returns:
+        Its offset in ``text``, and what is wrong.
+    """
+    if blanks := _BLANKS.search(text):
+        return blanks.start(), f"over {_MOST} blanks in a row are found, expected fewer"
+    for literal in _LITERAL.finditer(text) if text.count("\\") > _MOST else ():
+        if literal[0][0] != "#" and literal[0].count("\\") > _MOST:
+            return literal.start(), f"a string with over {_MOST} escapes is found, expected fewer"
+    return None
+
+
+def other_byte(text: str) -> tuple[Place, str] | None:
+    """Where and what for the first byte, as "surrogateescape" keeps it, outside a comment."""
+    bare = _LITERAL.sub(lambda found: "#" * len(found[0]) if found[0][0] == "#" else found[0], text)
+    if not (other := re.search("[\udc80-\udcff]", bare)):
+        return None
+    found = f"byte 0x{ord(other[0]) - 0xDC00:02X} is found, which is not UTF-8"
+    why = "save the file as UTF-8 (comments may hold any bytes)"
+    return place_of(text, other.start()), f"{found}: {why}"
 
 
 def missing_field(path: str, places: dict[str, Place]) -> tuple[Place, str]:
@@ -81,6 +117,8 @@ def missing_field(path: str, places: dict[str, Place]) -> tuple[Place, str]:
 
 def closest(found: str, known: Iterable[str]) -> str:
     """The name of ``known`` that was probably meant by ``found``, or ""; case is no matter."""
+    if len(found) > _LONG:  # no field's name is, and likening takes time
+        return ""
     by_core = {_core(name): name for name in known}
     close = difflib.get_close_matches(_core(found.strip("\"'")), by_core, n=1, cutoff=_ALIKE)
     return by_core[close[0]] if close else ""
@@ -93,7 +131,7 @@ def _core(name: str) -> str:
 
 def _in_token(token: str) -> str:
     if token[:1] in ("'", '"') and (len(token) == 1 or token[-1] != token[0]):
-        return f"{_quoted(token)} is found, expected a closing {token[0]} on the same line"
+        return f"{quoted(token)} is found, expected a closing {token[0]} on the same line"
     return ""
 
 
@@ -110,7 +148,7 @@ def _in_field(frames: list[Frame], token: str) -> str:
         return f"{name} is found a second time, expected once: it is in line {first}"
     if frame.state == "colon":
         expected = "'{'" if is_message else "':'"
-        return f"{_quoted(token)} is found after {name}, expected {expected}"
+        return f"{quoted(token)} is found after {name}, expected {expected}"
     if token == "[" and not known.is_repeated:
         return f"a list is found for {name}, expected one value"
     return _in_value(frame, token)
@@ -122,11 +160,11 @@ def _in_name(frames: list[Frame], token: str) -> str:
         return ""
     if not token[0].isidentifier():
         opened = f" or the {frame.closer!r} for line {frame.opened.line}" if frame.closer else ""
-        return f"{_quoted(token)} is found, expected the name of a field{opened}"
+        return f"{quoted(token)} is found, expected the name of a field{opened}"
     if token in frame.descriptor.fields_by_name:
         return ""
     where = frame.path or _title(frame.descriptor)
-    return f"there is no field {_quoted(token)} in {where}{_meant(frames, token)}"
+    return f"there is no field {quoted(token)} in {where}{_meant(frames, token)}"
 
 
 def _meant(frames: list[Frame], name: str) -> str:
@@ -150,21 +188,24 @@ def _meant(frames: list[Frame], name: str) -> str:
         some = " or ".join(inside[:3]) + (" or ..." if len(inside) > 3 else "")
         return f", it belongs in {some}"
     if name.endswith("_param"):
-        return ": a fork of Caffe may have it"
-    return f": known: {', '.join(sorted(here.fields_by_name))}" if len(here.fields) < _MANY else ""
+        return f": {_FORK}"
+    if len(here.fields) < _MANY:
+        return f": known: {', '.join(sorted(here.fields_by_name))}; {_FORK}"
+    return f": {_FORK}"
 
 
 def _in_value(frame: Frame, token: str) -> str:
     """What is wrong with ``token`` as a value of the frame's field."""
     known = frame.known
-    found = f"{frame.field} is {_quoted(token)}"
+    found = f"{frame.field} is {quoted(token)}"
     if known.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
         names = list(known.enum_type.values_by_name)
         close = closest(token, names)
         if known.containing_type.name == "V1LayerParameter" and token[:1] in ("'", '"'):
             return f"{found} in layers, expected a name like CONVOLUTION: did you mean layer?"
         some = ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")
-        return f"{found}, expected one of {some}" + (f": did you mean {close}?" if close else "")
+        hint = f"did you mean {close}?" if close else "a fork may have it, which is not known here"
+        return f"{found}, expected one of {some}: {hint}"
     is_word = token[:1].isalnum() or token[:1] in ("_", ".", "/")
     if known.cpp_type == FieldDescriptor.CPPTYPE_STRING and is_word:
         return f'{found}, expected a string in quotes: did you mean "{_short(token)}"?'
@@ -179,7 +220,8 @@ def _at_end(walk: Walk) -> str:
     return f"the text ends inside {opened}, expected {frame.closer!r}"
 
 
-def _quoted(token: str) -> str:
+def quoted(token: str) -> str:
+    """``token`` in quotes, its start where it is long; "the end" where there is none."""
     short = _short(token)
     return short if short[:1] in ("'", '"') else f"'{short}'" if short else "the end"
 

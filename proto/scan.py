@@ -1,17 +1,24 @@
 """Scan: where the messages of a prototxt start, and what is wrong at a place in it.
 
 ``text_format`` reads the text; it keeps no positions, and says what it expects, not what was
-meant. A walk over the tokens that its own tokenizer finds adds both.
+meant. A walk over the same tokens adds both, in a time that grows as the text does.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import re
 from typing import Any, NamedTuple
 
-from google.protobuf.text_format import Tokenizer
-
+_TOKEN = re.compile(
+    r"""\s+|\#[^\n]*
+    |(?P<token>[a-zA-Z_][0-9a-zA-Z_+-]*             # a name
+      |(?:[0-9+-]|\.[0-9])[0-9a-zA-Z_.+-]*          # a number
+      |"[^"\n\\]*+(?:\\.[^"\n\\]*+)*+(?:"|\\?$)   # a string; it may lack its end
+      |'[^'\n\\]*+(?:\\.[^'\n\\]*+)*+(?:'|\\?$)
+      |.)""",
+    re.VERBOSE | re.MULTILINE,
+)
 OPENERS = {"{": "}", "<": ">"}
 
 
@@ -30,7 +37,8 @@ class Frame:
     """A message that the walk is in.
 
     Attributes:
-        path: from the outermost message, "layer[2].pooling_param"; "" for that one.
+        path: from the outermost message, "layer[2].pooling_param"; "" for that one. It ends
+            at a field that does not exist.
         descriptor: its type; None inside a field that does not exist.
         opened: where it starts.
         closer: the token that ends it.
@@ -63,33 +71,34 @@ class Walk:
     """A walk over the tokens of ``text``, a message of the type that ``descriptor`` describes.
 
     Attributes:
+        token: the token it is at; "" at the end.
+        offset: where that starts in the text.
         frames: the messages it is in, innermost last.
         places: where each message that it met starts, by path.
     """
 
     def __init__(self, text: str, descriptor: Any) -> None:
-        self._tokens = Tokenizer(text.split("\n"))
+        self._text = text
+        self._matches = _TOKEN.finditer(text)
+        self._line, self._line_start = 1, 0
+        self.token, self.offset = "", 0
         self.frames = [Frame("", descriptor, START)]
         self.places: dict[str, Place] = {}
-
-    @property
-    def token(self) -> str:
-        """The token the walk is at; "" at the end."""
-        return str(self._tokens.token)
+        self.skip()
 
     @property
     def place(self) -> Place:
-        """Where that token is."""
-        return _place(self._tokens)
+        """Where the token is."""
+        return Place(self._line, self.offset - self._line_start + 1)
 
     def to(self, stop: Place) -> None:
         """Walk on until ``stop``, whose token is not stepped over."""
-        while not self._tokens.AtEnd() and self.place < stop:
+        while self.token and self.place < stop:
             self.step()
 
     def to_end(self) -> None:
         """Walk on until the end."""
-        while not self._tokens.AtEnd():
+        while self.token:
             self.step()
 
     def step(self) -> None:
@@ -108,7 +117,20 @@ class Walk:
         elif token != ",":
             self._count(frame)
             frame.state = "value" if frame.in_list else "name"
-        self._tokens.NextToken()
+        self.skip()
+
+    def skip(self) -> None:
+        """Step over one token as if it were not there."""
+        before = self.offset
+        for match in self._matches:
+            if match.lastgroup:
+                self.token, self.offset = match[0], match.start()
+                break
+        else:
+            self.token, self.offset = "", len(self._text)
+        if lines := self._text.count("\n", before, self.offset):
+            self._line += lines
+            self._line_start = self._text.rfind("\n", before, self.offset) + 1
 
     def _name(self, frame: Frame, token: str) -> None:
         if token == frame.closer:
@@ -122,7 +144,10 @@ class Walk:
         start = self.place if frame.in_list else frame.at
         index = self._count(frame)
         known = frame.known
-        path = ".".join(filter(None, (frame.path, frame.field)))
+        if frame.descriptor is None:  # nobody asks for more, and paths of any depth take any time
+            path = frame.path
+        else:
+            path = ".".join(filter(None, (frame.path, frame.field)))
         if known and known.is_repeated:
             path += f"[{index}]"
         self.places[path] = start
@@ -141,15 +166,6 @@ def places(text: str, descriptor: Any) -> dict[str, Place]:
     return walk.places
 
 
-def tokens(text: str) -> Iterator[tuple[str, Place]]:
-    """The tokens of ``text``, comments left out, and where they are."""
-    tokenizer = Tokenizer(text.split("\n"))
-    while not tokenizer.AtEnd():
-        yield str(tokenizer.token), _place(tokenizer)
-        tokenizer.NextToken()
-
-
-def _place(tokenizer: Tokenizer) -> Place:
-    # The public way to ask a tokenizer where it is; the stubs take the message for a Message.
-    error = tokenizer.ParseError("")  # type: ignore[arg-type]
-    return Place(error.GetLine() or 1, error.GetColumn() or 1)
+def place_of(text: str, offset: int) -> Place:
+    """The place of the character at ``offset`` in ``text``."""
+    return Place(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))

@@ -1,35 +1,30 @@
 """Upgrade: definitions in the formats of older Caffes, brought up to date.
 
-Each step is a function from one message to one message. It never changes its argument, and gives
-it back itself where there is nothing to do: a net may hold 500 MB of weights.
+After: src/caffe/util/upgrade_proto.cpp. Differences: the old transform fields of a ``layer`` move
+too, and so are the nets inside a solver brought up to date.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from collections.abc import Callable
+from typing import NamedTuple
 
-from google.protobuf.message import Message
-
+from minicaffe import log
 from minicaffe.errors import PrototxtError
-from minicaffe.proto.minicaffe_pb2 import (
-    BlobShape,
-    LayerParameter,
-    NetParameter,
-    SolverParameter,
+from minicaffe.proto.fields import copy
+from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
+from minicaffe.proto.net_steps import (
+    freeze_batch_norm,
+    has_v1_transform_fields,
+    inputs_to_layer,
+    is_old_batch_norm,
+    move_transform_fields,
+    move_transform_fields_of_v1,
 )
-from minicaffe.proto.origin import nets_of, place
+from minicaffe.proto.origin import nets_of
+from minicaffe.proto.v0 import has_v0, v0_to_v1
 from minicaffe.proto.v1 import layers_to_layer
-
-M = TypeVar("M", bound=Message)
-
-# Which message of a layer held the fields that transform_param has now, by the layer's type.
-MOVED_FROM = {
-    "Data": "data_param",
-    "ImageData": "image_data_param",
-    "WindowData": "window_data_param",
-}
-MOVED_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
 
 SOLVER_TYPES = {
     SolverParameter.SGD: "SGD",
@@ -41,24 +36,93 @@ SOLVER_TYPES = {
 }
 
 
+class Upgraded(NamedTuple):
+    """A definition of today, and what was left behind on the way.
+
+    Attributes:
+        net: the definition.
+        complaints: a line for each field that has no place in it.
+    """
+
+    net: NetParameter
+    complaints: list[str]
+
+
+class Step(NamedTuple):
+    """A step of the original's, with what it logs.
+
+    Attributes:
+        needed: whether the net is in the old format.
+        run: brings it up to date; says what it left behind.
+        line: of the original's source, where the first of its messages is logged.
+        before: what is logged before; the net's file follows.
+        after: and after.
+        failed: in its place where something was left behind.
+        note: and last.
+    """
+
+    needed: Callable[[NetParameter], bool]
+    run: Callable[[NetParameter], tuple[NetParameter, list[str]]]
+    line: int
+    before: str
+    after: str
+    failed: str = ""
+    note: str = ""
+
+
 def upgrade_net(net: NetParameter, path: str = "") -> NetParameter:
-    """``net`` as a definition of today: after all of ``NET_STEPS``.
+    """``net`` as a definition of today.
 
     Args:
         net: a definition, or weights, of any age; it stays as it is, and is returned itself
             where it is of today.
-        path: the file it comes from, for errors.
+        path: the file it comes from, for the log and for errors.
 
     Raises:
         PrototxtError: it is ambiguous or lacks something; says what to write instead.
     """
     try:
-        for step in NET_STEPS:
-            net = step(net)
+        return move_transform_fields(upgrade_as_original(net, path).net)
     except PrototxtError as error:
         error.path = error.path or path
         raise
-    return net
+
+
+def upgrade_as_original(net: NetParameter, path: str = "") -> Upgraded:
+    """``net`` as the original's tools write it: after all of ``NET_STEPS``, logged as there.
+
+    Raises:
+        PrototxtError: as ``upgrade_net``.
+    """
+    left: list[str] = []
+    try:
+        for step in NET_STEPS:
+            if step.needed(net):
+                net, complaints = _logged(step, net, path)
+                left += complaints
+    except PrototxtError as error:
+        error.path = error.path or path
+        raise
+    return Upgraded(net, left)
+
+
+def needs_upgrade(net: NetParameter) -> bool:
+    """Whether the original finds ``net`` to be in an old format."""
+    return any(step.needed(net) for step in NET_STEPS)
+
+
+def _logged(step: Step, net: NetParameter, path: str) -> Upgraded:
+    log.info(f"upgrade_proto.cpp:{step.line}", f"{step.before}: {path}")
+    net, complaints = step.run(net)
+    for complaint in complaints:
+        log.error("upgrade_proto.cpp:161", complaint)
+    if complaints:
+        log.error(f"upgrade_proto.cpp:{step.line + 5}", step.failed)
+    else:
+        log.info(f"upgrade_proto.cpp:{step.line + 3}", step.after)
+    if step.note:
+        log.info(f"upgrade_proto.cpp:{step.line + 5}", step.note)
+    return Upgraded(net, complaints)
 
 
 def upgrade_solver(solver: SolverParameter, path: str = "") -> SolverParameter:
@@ -72,9 +136,9 @@ def upgrade_solver(solver: SolverParameter, path: str = "") -> SolverParameter:
         PrototxtError: as ``upgrade_net``.
     """
     try:
-        upgraded = copy(default_snapshot_prefix(solver_type_to_type(solver), path))
+        upgraded = copy(default_snapshot_prefix(upgrade_solver_as_original(solver, path), path))
         for _, net in nets_of(upgraded):
-            if (new := upgrade_net(net)) is not net:
+            if (new := upgrade_net(net, path)) is not net:
                 net.CopyFrom(new)
         return upgraded
     except PrototxtError as error:
@@ -82,64 +146,32 @@ def upgrade_solver(solver: SolverParameter, path: str = "") -> SolverParameter:
         raise
 
 
-def move_transform_fields(net: NetParameter) -> NetParameter:
-    """Data layers: ``scale``, ``mean_file``, ``crop_size`` and ``mirror`` to transform_param.
-
-    In a V1 definition Caffe moves them as well; in a ``layer`` it reads past them without a
-    word, so that images are trained on unscaled.
+def upgrade_solver_as_original(solver: SolverParameter, path: str = "") -> SolverParameter:
+    """``solver`` as the original's tool writes it, logged as there: with its type as a string.
 
     Raises:
-        PrototxtError: such a field has one value here and another in transform_param.
+        PrototxtError: as ``solver_type_to_type``.
     """
-    if not any(map(_moved_fields, net.layer)):
-        return net
-    upgraded = copy(net)
-    for layer in upgraded.layer:
-        for field in _moved_fields(layer):
-            _move(layer, field)
+    if not needs_solver_upgrade(solver):
+        return solver
+    field = "'solver_type' field (enum)"
+    log.info("upgrade_proto.cpp:1085", f"{_DEPRECATED}{field}: {path}")
+    try:
+        upgraded = solver_type_to_type(solver)
+    except PrototxtError as error:
+        error.path = error.path or path
+        raise
+    log.info("upgrade_proto.cpp:1092", f"{_DONE}{field} to 'type' field (string).")
+    log.info(
+        "upgrade_proto.cpp:1094",
+        f"{_FUTURE}only support 'type' field (string) for a solver's type.",
+    )
     return upgraded
 
 
-def inputs_to_layer(net: NetParameter) -> NetParameter:
-    """``input`` with ``input_shape`` or ``input_dim``: to one Input layer "input", placed first.
-
-    Raises:
-        PrototxtError: the shapes are not as many as the inputs, or contradict each other.
-    """
-    if not (net.input or net.input_shape or net.input_dim):
-        return net
-    upgraded = NetParameter()
-    if net.input_shape or net.input_dim:
-        layer = upgraded.layer.add(name="input", type="Input", top=net.input)
-        layer.input_param.shape.extend(_input_shapes(net))
-        if net.layer and net.layer[0].origin:
-            layer.origin = place(net.layer[0].origin)[0]
-    else:
-        _refuse_unmade_inputs(net)
-    upgraded.MergeFrom(net)
-    for field in ("input", "input_shape", "input_dim"):
-        upgraded.ClearField(field)
-    return upgraded
-
-
-def freeze_batch_norm(net: NetParameter) -> NetParameter:
-    """BatchNorm with three ``param``: lr_mult and decay_mult 0; its blobs are no parameters."""
-
-    def to_freeze(layer: LayerParameter) -> bool:
-        return (layer.type, len(layer.param)) == ("BatchNorm", 3) and any(
-            spec.lr_mult or spec.decay_mult for spec in layer.param
-        )
-
-    if not any(map(to_freeze, net.layer)):
-        return net
-    upgraded = copy(net)
-    for layer in filter(to_freeze, upgraded.layer):
-        for spec in layer.param:
-            spec.lr_mult = spec.decay_mult = 0
-    return upgraded
-
-
-NET_STEPS = (layers_to_layer, move_transform_fields, inputs_to_layer, freeze_batch_norm)
+def needs_solver_upgrade(solver: SolverParameter) -> bool:
+    """Whether the original finds ``solver`` to be in an old format."""
+    return solver.HasField("solver_type")
 
 
 def solver_type_to_type(solver: SolverParameter) -> SolverParameter:
@@ -172,73 +204,68 @@ def default_snapshot_prefix(solver: SolverParameter, path: str) -> SolverParamet
     if not path or (solver.snapshot_prefix and not os.path.isdir(solver.snapshot_prefix)):
         return solver
     upgraded = copy(solver)
-    upgraded.snapshot_prefix = (
-        os.path.join(solver.snapshot_prefix, os.path.basename(without_extension))
-        if solver.snapshot_prefix
-        else without_extension
-    )
+    if solver.snapshot_prefix:
+        how = "was a directory and is replaced to"
+        name = os.path.basename(without_extension)
+        upgraded.snapshot_prefix = os.path.join(solver.snapshot_prefix, name)
+    else:
+        how = "was not specified and is set to"
+        upgraded.snapshot_prefix = without_extension
+    log.info("upgrade_proto.cpp:1112", f"snapshot_prefix {how} {upgraded.snapshot_prefix}")
     return upgraded
 
 
-def copy(message: M) -> M:
-    """A message equal to ``message`` that shares nothing with it."""
-    new = type(message)()
-    new.CopyFrom(message)
-    return new
+def _whole(
+    step: Callable[[NetParameter], NetParameter],
+) -> Callable[[NetParameter], tuple[NetParameter, list[str]]]:
+    """``step`` as a step that leaves nothing behind."""
+    return lambda net: (step(net), [])
 
 
-def _moved_fields(layer: LayerParameter) -> list[str]:
-    """Which of ``MOVED_FIELDS`` ``layer`` has in their old place."""
-    name = MOVED_FROM.get(layer.type)
-    if name is None or not layer.HasField(name):
-        return []
-    old = getattr(layer, name)
-    return [field for field in MOVED_FIELDS if old.HasField(field)]
+_DEPRECATED = "Attempting to upgrade input file specified using deprecated "
+_DONE = "Successfully upgraded file specified using deprecated "
+_FUTURE = "Note that future Caffe releases will "
 
-
-def _move(layer: LayerParameter, field: str) -> None:
-    name = MOVED_FROM[layer.type]
-    old, new = getattr(layer, name), layer.transform_param
-    value = getattr(old, field)
-    if new.HasField(field) and getattr(new, field) != value:
-        raise PrototxtError(
-            f"{field} of layer {layer.name!r} is {value} in {name} and {getattr(new, field)} in "
-            "transform_param, expected one: transform_param is its place",
-            *place(layer.origin),
-        )
-    setattr(new, field, value)
-    old.ClearField(field)
-
-
-def _input_shapes(net: NetParameter) -> list[BlobShape]:
-    """The shape of each of ``net.input``, from whichever field gives it."""
-    shapes = list(net.input_shape)
-    dims = [BlobShape(dim=net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
-    if net.input_dim and len(net.input_dim) != 4 * len(net.input):
-        raise PrototxtError(
-            f"{len(net.input_dim)} input_dim and {len(net.input)} input are found, expected four "
-            "input_dim for each input: num, channels, height, width"
-        )
-    if shapes and len(shapes) != len(net.input):
-        raise PrototxtError(
-            f"{len(shapes)} input_shape and {len(net.input)} input are found, expected one "
-            "input_shape for each input"
-        )
-    if shapes and dims and shapes != dims:
-        raise PrototxtError(
-            "input_shape and input_dim are found with different numbers, expected input_shape "
-            "alone: input_dim is its old form"
-        )
-    return shapes or dims
-
-
-def _refuse_unmade_inputs(net: NetParameter) -> None:
-    """Inputs without shapes are left-overs where a layer makes the blob, and a mistake if not."""
-    made = {top for layer in net.layer for top in layer.top}
-    for name in net.input:
-        if name not in made:
-            raise PrototxtError(
-                f"input {name!r} is found without a shape, expected input_shape {{ dim: ... }} "
-                f'after it, or in its place layer {{ name: "{name}" type: "Input" top: "{name}" '
-                "input_param { shape { dim: ... } } }"
-            )
+NET_STEPS = (
+    Step(
+        has_v0,
+        v0_to_v1,
+        23,
+        f"{_DEPRECATED}V0LayerParameter",
+        f"{_DONE}V0LayerParameter",
+        "Warning: had one or more problems upgrading V0NetParameter to NetParameter (see above); "
+        "continuing anyway.",
+        f"{_FUTURE}not support V0NetParameter; use upgrade_net_proto_text for prototxt and "
+        "upgrade_net_proto_binary for model weights.",
+    ),
+    Step(
+        has_v1_transform_fields,
+        _whole(move_transform_fields_of_v1),
+        44,
+        f"{_DEPRECATED}transformation parameters",
+        f"{_DONE}data transformation parameters.",
+        note=f"{_FUTURE}only support transform_param messages for transformation fields.",
+    ),
+    Step(
+        lambda net: bool(net.layers),
+        _whole(layers_to_layer),
+        53,
+        f"{_DEPRECATED}V1LayerParameter",
+        f"{_DONE}V1LayerParameter",
+    ),
+    Step(
+        lambda net: bool(net.input),
+        _whole(inputs_to_layer),
+        67,
+        f"{_DEPRECATED}input fields",
+        f"{_DONE}input fields.",
+        note=f"{_FUTURE}only support input layers and not input fields.",
+    ),
+    Step(
+        lambda net: any(map(is_old_batch_norm, net.layer)),
+        _whole(freeze_batch_norm),
+        77,
+        "Attempting to upgrade batch norm layers using deprecated params",
+        "Successfully upgraded batch norm layers using deprecated params.",
+    ),
+)

@@ -1,15 +1,17 @@
 """V1: the definitions of 2014, with ``layers``, brought to the ``layer`` of today.
 
 A V1 layer names its type by an enum, and keeps what ``param`` holds today in four lists of its
-own. The V0 form of 2013, a ``layer`` inside ``layers``, is not read yet.
+own.
+
+After: src/caffe/util/upgrade_proto.cpp (UpgradeV1Net).
 """
 
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any
 
 from minicaffe.errors import PrototxtError
+from minicaffe.proto.fields import fields_of, set_field
 from minicaffe.proto.minicaffe_pb2 import (
     LayerParameter,
     NetParameter,
@@ -68,14 +70,14 @@ PARAM_SPEC = {
     "blobs_lr": "lr_mult",
     "weight_decay": "decay_mult",
 }
-_CHANGED = {"type", *PARAM_SPEC}
+_CHANGED = {"type", "layer", *PARAM_SPEC}
 
 
 def layers_to_layer(net: NetParameter) -> NetParameter:
     """Each of ``layers`` to a ``layer``, in their order.
 
     Raises:
-        PrototxtError: ``net`` has ``layer`` as well, or layers in the V0 format.
+        PrototxtError: ``net`` has ``layer`` as well.
     """
     if not net.layers:
         return net
@@ -86,42 +88,21 @@ def layers_to_layer(net: NetParameter) -> NetParameter:
             *place(net.layers[0].origin),
         )
     upgraded = NetParameter()
-    for name, value in _fields(net):
+    for name, value in fields_of(net):
         if name != "layers":
-            _set(upgraded, name, value)
+            set_field(upgraded, name, value)
     for old in net.layers:
         _upgrade(old, upgraded.layer.add())
     return upgraded
 
 
 def _upgrade(old: V1LayerParameter, new: LayerParameter) -> None:
-    if old.HasField("layer"):
-        raise PrototxtError(
-            f"layer {old.layer.name!r} is in the V0 format of 2013 (a layer inside layers), "
-            "expected layer { ... } of today: this version does not upgrade it",
-            *place(old.origin),
-        )
-    for name, value in _fields(old):
+    for name, value in fields_of(old):
         if name not in _CHANGED:
-            _set(new, name, value)
+            set_field(new, name, value)
     if old.HasField("type"):
         new.type = TYPES[old.type]
     specs = zip_longest(*(getattr(old, field) for field in PARAM_SPEC))
     for values in specs:
         given = zip(PARAM_SPEC.values(), values, strict=True)
         new.param.append(ParamSpec(**{field: v for field, v in given if v is not None}))
-
-
-def _fields(message: Any) -> list[tuple[str, Any]]:
-    """The names and values of the fields that are set."""
-    return [(field.name, value) for field, value in message.ListFields()]
-
-
-def _set(message: Any, name: str, value: Any) -> None:
-    """Set a field of any kind to a copy of ``value``."""
-    if hasattr(value, "ListFields"):
-        getattr(message, name).CopyFrom(value)
-    elif isinstance(value, str | int | float):
-        setattr(message, name, value)
-    else:
-        getattr(message, name).MergeFrom(value)

@@ -66,6 +66,11 @@ def test_unknown_bottom_suggests_a_name():
         check_names(net(layer("a", "", "data") + layer("b", "data datta")))
 
 
+def test_an_unknown_bottom_says_how_to_give_an_input():
+    with pytest.raises(UnknownBlobError, match=r"the caller fills needs a shape: input_shape, or"):
+        check_names(net(layer("a", "data")))
+
+
 def test_a_bottom_that_comes_later_is_said_to():
     with pytest.raises(UnknownBlobError, match=r"layer 'b' makes it, but comes later"):
         check_names(net(layer("a", "y", "x") + layer("b", "", "y")))

@@ -17,10 +17,20 @@ def add_definition(parser: argparse.ArgumentParser, name: str, what: str) -> Non
     parser.add_argument(
         f"--{name}", dest=f"{name}_flag", metavar="FILE", help=f"{name.upper()}, the original's way"
     )
+    add_lenient(parser)
+
+
+def add_lenient(parser: argparse.ArgumentParser) -> None:
+    """``--lenient``, for definitions that a fork of Caffe wrote."""
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="skip fields that only a fork of Caffe has, with a warning for each",
+    )
 
 
 def definition(args: argparse.Namespace, name: str) -> str:
-    """The prototxt that was given, either way.
+    """The prototxt that was given, either way; from now on, files are read as ``--lenient`` says.
 
     Raises:
         MinicaffeError: none, or two.
@@ -32,7 +42,15 @@ def definition(args: argparse.Namespace, name: str) -> str:
             f"{args.command} needs one {name} definition, {found}: "
             f"minicaffe {args.command} {name.upper()}.prototxt"
         )
+    apply_lenient(args)
     return str(given[0])
+
+
+def apply_lenient(args: argparse.Namespace) -> None:
+    """Read definitions as ``--lenient`` says, those that others name too, until the end."""
+    from minicaffe.proto.text import set_lenient
+
+    set_lenient(args.lenient)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

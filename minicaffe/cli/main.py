@@ -14,6 +14,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import copy_context
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -98,7 +99,7 @@ def _run(argv: Sequence[str]) -> int:
         parser.print_help()
         return 0
     with log_lines(getattr(args, "log", None), quiet=getattr(args, "quiet", False)):
-        code: int = commands[args.command].run(args)
+        code: int = copy_context().run(commands[args.command].run, args)  # --lenient ends with it
     return code
 
 
@@ -137,7 +138,8 @@ def _refuse(
     if command in users:
         parser.error(f"{flag} stands before {command}, expected after it")
     if users:
-        parser.error(f"{flag} is a flag of {' and '.join(users)}, not of {command}")
+        some = " and ".join([", ".join(users[:-1]), users[-1]] if users[1:] else users)
+        parser.error(f"{flag} is a flag of {some}, not of {command}")
     parser.error(f"unknown flag {flag}: {did_you_mean(flag, _flags(parser))}")
 
 

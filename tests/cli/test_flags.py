@@ -7,8 +7,11 @@ import pytest
 import threadpoolctl
 
 from minicaffe.cli import _flags
+from minicaffe.cli.main import main
 from minicaffe.errors import MinicaffeError
 from minicaffe.proto.minicaffe_pb2 import NetState
+from minicaffe.proto.text import read_net, set_lenient
+from tests.cli import tiny
 
 
 def definition(*argv):
@@ -76,3 +79,31 @@ def test_threads():
 def test_more_threads_than_there_are():
     with pytest.raises(MinicaffeError, match=r"--threads is 100000, expected 1\.\.\d+"):
         _flags.use_threads(100000)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_lenient_reaches_the_nets_that_a_solver_names(tmp_path, monkeypatch, capsys, lenient):
+    monkeypatch.chdir(tmp_path)
+    tiny.write(tmp_path, "max_iter: 1\nmy_solver_field: 1", f"my_field {{ x: 1 }} {tiny.NET}")
+    argv = ["train", "solver.prototxt", "--cpu"] + ["--lenient"] * lenient
+    assert main(argv) == (0 if lenient else 1)
+    log = capsys.readouterr().err
+    if lenient:
+        assert "'my_solver_field', an unknown field of SolverParameter" in log
+        assert "net.prototxt:1: skipped 'my_field', an unknown field of NetParameter" in log
+    else:
+        assert "there is no field 'my_solver_field'" in log
+    with pytest.raises(MinicaffeError, match="my_field"):  # what the command set ends with it
+        read_net("net.prototxt")
+
+
+def test_lenient_holds_until_the_next_command(tmp_path):
+    (tmp_path / "net").write_text("zeta: 1 name: 'n'")
+    try:
+        assert definition("m", "--lenient") == "m"
+        assert read_net(tmp_path / "net").name == "n"
+        definition("m")
+        with pytest.raises(MinicaffeError, match="zeta"):
+            read_net(tmp_path / "net")
+    finally:
+        set_lenient(False)

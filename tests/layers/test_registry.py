@@ -33,3 +33,8 @@ def test_has_a_test_module(layer_type):
 def test_unknown_type_names_the_closest():
     with pytest.raises(UnknownLayerTypeError, match="unknown type; did you mean 'Pooling'"):
         create_layer(LayerParameter(name="p", type="Poling"), cpu())
+
+
+def test_a_type_of_a_fork_is_not_taken_for_a_misspelt_one():
+    with pytest.raises(UnknownLayerTypeError, match=r"unknown type: .* a fork of Caffe may have"):
+        create_layer(LayerParameter(name="p", type="Permute"), cpu())

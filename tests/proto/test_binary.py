@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from minicaffe.proto.minicaffe_pb2 import (
     NetParameter,
     SolverParameter,
     SolverState,
+    V1LayerParameter,
 )
+from minicaffe.proto.upgrade import upgrade_net
 from tests.proto.messages import messages
 
 
@@ -190,6 +193,36 @@ def test_names_that_are_not_utf8(path):
     assert refusal(path, NetParameter) == "a name in layer[0] is not UTF-8, expected UTF-8"
     path.write_bytes(b"\x0a\x02\xff\xfe")
     assert refusal(path, NetParameter) == "a name in the file is not UTF-8, expected UTF-8"
+    for old in (
+        NetParameter(input=["abc"]),
+        NetParameter(layers=[V1LayerParameter(param=["abc"])]),
+        NetParameter(layers=[V1LayerParameter(layer={"name": "abc"})]),
+        NetParameter(layers=[V1LayerParameter(layer={"type": "abc"})]),
+        NetParameter(layer=[LayerParameter(param=[{"name": "abc"}])]),
+    ):
+        path.write_bytes(old.SerializeToString().replace(b"abc", b"\xff\xfe\xfd"))
+        assert re.fullmatch(
+            r"a name in .* is not UTF-8, expected UTF-8", refusal(path, NetParameter)
+        )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        V1LayerParameter(type=V1LayerParameter.DATA, data_param={"source": "abc"}),
+        V1LayerParameter(type=V1LayerParameter.DATA, data_param={"mean_file": "abc"}),
+        V1LayerParameter(layer={"type": "data", "source": "abc"}),
+    ],
+)
+def test_paths_that_are_not_utf8(path, layer):
+    """Weights hold the paths of whoever trained them, in whatever encoding that was."""
+    data = NetParameter(layers=[layer]).SerializeToString().replace(b"abc", b"\xc4\xe3x")
+    path.write_bytes(data)
+    assert upgrade_net(binary.read(path, NetParameter)).layer[0].type == "Data"
+    today = LayerParameter(type="Data", data_param={"mean_file": "abc"})
+    path.write_bytes(binary.to_bytes(NetParameter(layer=[today])).replace(b"abc", b"\xc4\xe3x"))
+    moved = upgrade_net(binary.read(path, NetParameter)).layer[0]
+    assert moved.transform_param.mean_file == "\ufffd\ufffdx"
 
 
 def test_missing_required_field(path):
@@ -271,13 +304,9 @@ def test_any_wrong_byte_is_a_net_or_a_prototxt_error(path, at, byte):
         assert str(error).startswith(f"{path}: ")  # noqa: PT017  # not every example is refused
 
 
-def test_survey_counts_what_fits_and_stops_at_nonsense():
-    data = b"\x0a\x02ab" + b"\x10\x01" + b"\x92\x7d\x00" + b"\x28\x01" + b"\x00"
-    assert binary.survey(data, NetParameter) == (2, 1, 9, 11)
-    assert binary.survey(data[:1], NetParameter).end > 1
-    assert binary.survey(b"\xff" * 20, NetParameter).known == 0
-
-
-def test_survey_looks_at_so_many_fields_only():
-    unknown = b"\x98\x7d\x00"
-    assert binary.survey(unknown * 20_000, NetParameter).end == 3 * 10_000
+def test_a_file_made_to_fill_the_memory(path, monkeypatch):
+    monkeypatch.setattr(binary, "MAX_FIELDS", 40)
+    path.write_bytes(binary.to_bytes(net()))  # three layers, of seven fields with its blob's
+    assert len(binary.read(path, NetParameter).layer) == 3
+    path.write_bytes(b"\xa2\x06\x00" * 41)
+    assert refusal(path, NetParameter).startswith("has over 40 layers, names and blobs, expected")

@@ -29,9 +29,15 @@ WRONG = {
         "no field 'kernel_size' in layer[0], it belongs in convolution_param or pooling_param$",
     ),
     "layer { axis: 1 }": ((1, 9), "in layer[0], it belongs in accuracy_param or .* or ...$"),
-    "layer { dropout_param { ratio: 1 } }": ((1, 25), "dropout_param: known: dropout_ratio$"),
+    "layer { dropout_param { ratio: 1 } }": (
+        (1, 25),
+        "dropout_param: known: dropout_ratio; a fork",
+    ),
     "layer { permute_param { } }": ((1, 9), "'permute_param' in layer[0]: a fork of Caffe may"),
-    "layer { zzz: 1 }": ((1, 9), "there is no field 'zzz' in layer[0]$"),
+    "layer { zzz: 1 }": (
+        (1, 9),
+        "'zzz' in layer[0]: a fork of Caffe may have it, and --lenient",
+    ),
     "layer { blobs_lr: 1 }": ((1, 9), "'blobs_lr' in layer[0]: write param { lr_mult: ... }"),
     "base_lr: 1": (
         (1, 1),
@@ -70,7 +76,10 @@ WRONG = {
         "pool is 'max', expected one of MAX, AVE, STOCHASTIC: did you mean MAX?",
     ),
     "state { phase: 'TRAIN' }": ((1, 16), "phase is 'TRAIN', expected .*: did you mean TRAIN?"),
-    "state { phase: 7 }": ((1, 16), "phase is '7', expected one of TRAIN, TEST$"),
+    "state { phase: 7 }": (
+        (1, 16),
+        "phase is '7', expected one of TRAIN, TEST: a fork may",
+    ),
     "layers { type: CONVOLUTON }": ((1, 16), ", ...: did you mean CONVOLUTION?"),
     "layers { type: 'Pooling' }": (
         (1, 16),
@@ -162,6 +171,22 @@ def test_a_backslash_that_escapes_nothing(value, column, found):
     assert (error.value.line, error.value.column) == (2, column)
     assert f": {found} is found in '" in str(error.value)
     assert str(error.value).endswith(r"a backslash itself is \\, and paths may have / in its place")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("namme: 1\nname: 'a\\q'", 1), ("name: '\\q'\nnamme: 1", 1), ("name\n'\\q'", 2)],
+)
+def test_the_first_mistake_is_reported(text, line):
+    with pytest.raises(PrototxtError) as error:
+        parse(text, NetParameter)
+    assert error.value.line == line
+
+
+def test_what_protobuf_says_is_cut_short():
+    with pytest.raises(PrototxtError) as error:
+        parse('""' * 1000, NetParameter)
+    assert len(str(error.value)) < 300
 
 
 def refusal(text):

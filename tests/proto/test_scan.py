@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
 from minicaffe.proto.origin import layers_of
-from minicaffe.proto.scan import Walk, places, tokens
+from minicaffe.proto.scan import Walk, place_of, places
 from tests.proto.messages import messages
 
 FORMS = {
@@ -68,8 +68,42 @@ def test_every_layer_is_found_in_every_style_of_printing(solver, one_line, point
     assert {path for path, _ in layers_of(solver)} <= found.keys()
 
 
+def tokens(text):
+    """The tokens of a walk over ``text``, and their places."""
+    walk = Walk(text, None)
+    while walk.token:
+        yield walk.token, walk.place
+        walk.skip()
+
+
 def test_tokens_leave_comments_out():
     assert list(tokens("a: # b\n 'c d'")) == [("a", (1, 1)), (":", (1, 2)), ("'c d'", (2, 2))]
+
+
+PIECES = st.sampled_from([*"ab_09.+-:;,<>{}[]#\"'\\/ \t\n\r\f\0é\u2028", "\\n", "0x1f", "1e-5"])
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_tokens_are_those_of_text_format(text):
+    tokenizer = text_format.Tokenizer(text.split("\n"))
+    expected = []
+    while not tokenizer.AtEnd():
+        error = tokenizer.ParseError("")
+        expected.append((tokenizer.token, (error.GetLine(), error.GetColumn())))
+        tokenizer.NextToken()
+    assert list(tokens(text)) == expected
+
+
+def test_place_of_an_offset():
+    assert [place_of("ab\n\nc", at) for at in (0, 2, 3, 4)] == [(1, 1), (1, 3), (2, 1), (3, 1)]
+
+
+def test_paths_end_at_a_field_that_does_not_exist():
+    """Or a text that nests a thousand deep would take a million letters."""
+    assert places("layer { x { y { z {} } } }", NetParameter.DESCRIPTOR) == {
+        "layer[0]": (1, 1),
+        "layer[0].x": (1, 17),
+    }
 
 
 def test_walk_stops_before_a_place():

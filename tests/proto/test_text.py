@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from minicaffe.errors import PrototxtError
+from minicaffe.proto import text
 from minicaffe.proto.minicaffe_pb2 import (
     TRAIN,
     LayerParameter,
@@ -74,21 +75,6 @@ def test_a_layer_alone_is_no_layer_of_a_file():
     assert not parse("name: 'a'", LayerParameter).HasField("origin")
 
 
-def test_to_text_is_as_caffe_prints():
-    """Fields by number, whole numbers without a point, float32 as short as it can be, UTF-8."""
-    net = parse(
-        "layer { name: 'ü\\n' loss_weight: [1, -0.5, 1e-5, 1e20, 0.1, inf] type: '1.0' "
-        "param { lr_mult: 2 } bottom: 'b' clip_param { max: -0.0 min: 10 } }",
-        NetParameter,
-    )
-    assert to_text(net) == (
-        'layer {\n  name: "ü\\n"\n  type: "1.0"\n  bottom: "b"\n  loss_weight: 1\n'
-        "  loss_weight: -0.5\n  loss_weight: 1e-05\n  loss_weight: 1e+20\n  loss_weight: 0.1\n"
-        "  loss_weight: inf\n  param {\n    lr_mult: 2\n  }\n"
-        "  clip_param {\n    min: 10\n    max: -0\n  }\n}\n"
-    )
-
-
 def test_to_text_leaves_origins_out_and_alone():
     net = parse("layer {}\nlayers {}", NetParameter, "p")
     assert to_text(net) == "layers {\n}\nlayer {\n}\n"
@@ -137,8 +123,8 @@ def test_read_solver_upgrades(here):
 
 
 def test_upgrade_errors_name_the_file(here):
-    (here / "old.prototxt").write_text("input: 'x'")
-    with pytest.raises(PrototxtError, match=r"^old\.prototxt: input 'x' is found without a shape"):
+    (here / "old.prototxt").write_text("input: 'x' input_dim: 1")
+    with pytest.raises(PrototxtError, match=r"^old\.prototxt: 1 input_dim and 1 input are found"):
         read_net("old.prototxt")
     (here / "s.prototxt").write_text("type: 'SGD' solver_type: SGD")
     with pytest.raises(PrototxtError, match=r"^s\.prototxt: both type"):
@@ -174,6 +160,8 @@ NO_TEXT = {
     "HDF5": (b"\x89HDF\r\n\x1a\n\0\0", ": is an HDF5 file, expected a definition as text"),
     "nothing": (b"", ": holds no definition, expected a NetParameter"),
     "comments alone": (b"# layer {}\n", ": holds no definition"),
+    "NUL": (b"#" * 5000 + b"\nlayer { \0 }", r":2:9: '.x00' is found, expected the name"),
+    "NUL in a string": (b"name: 'a" + b"a" * 5000 + b"\0'", ":1:5009: a NUL character is found"),
 }
 
 
@@ -182,6 +170,87 @@ def test_bytes_that_are_no_definition(here, data, message):
     (here / "net").write_bytes(data)
     with pytest.raises(PrototxtError, match="^net" + message):
         read("net", NetParameter)
+
+
+def test_a_file_that_is_too_large_for_a_definition(here, monkeypatch):
+    monkeypatch.setattr(text, "MAX_BYTES", 1 << 20)
+    (here / "net").write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(PrototxtError, match=r"^net: is of over 1 MB, expected less"):
+        read("net", NetParameter)
+    (here / "net").write_bytes(b"#" * 5000 + b"\nlayer {}")
+    assert len(read("net", NetParameter).layer) == 1
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("layer {}\n" + " " * 100_001 + "layer {}", ":2:1: over 100000 blanks in a row"),
+        ("name: '" + r"\n" * 100_001 + "'", ":1:7: a string with over 100000 escapes"),
+        ("name: '" + r"\n" * 1000 + "'" + " " * 90_000 + "x" * 10**6, "1:92009: there is no field"),
+        ("layer { name {" + "a {" * 100_000, ":1:14: '{' is found after name, expected ':'"),
+        ("input_dim: " + "9" * 100_000, r":1:12: input_dim is '9*...', expected a whole number"),
+    ],
+)
+@pytest.mark.parametrize("lenient", [False, True])
+def test_texts_made_to_take_time_or_memory(definition, message, lenient):
+    if lenient and "no field" in message:
+        message = "the end is found, expected"
+    with pytest.raises(PrototxtError, match=message):
+        parse(definition, NetParameter, lenient=lenient)
+
+
+def test_nothing_but_what_reads_as_nothing_is_a_definition(here):
+    (here / "net").write_text("layer: []")
+    assert not read("net", NetParameter).ListFields()
+
+
+FORK = "name: 'n'\nlayer {\n  name: 'a'\n  my_param { x: 1 }\n}\nlayer { my_param {} zeta: 2 }\n"
+
+
+def test_lenient_skips_what_a_fork_has(here, caplog):
+    (here / "fork").write_text(FORK)
+    with pytest.raises(PrototxtError, match=r"^fork:4:3: .* no field 'my_param' .* --lenient"):
+        read_net("fork")
+    net = read_net("fork", lenient=True)
+    assert [(layer.name, layer.origin) for layer in net.layer] == [("a", "fork:2"), ("", "fork:6")]
+    assert caplog.messages == [
+        "fork:4: skipped 'my_param', an unknown field of LayerParameter, and in line 6",
+        "fork:6: skipped 'zeta', an unknown field of LayerParameter",
+    ]
+    (here / "solver").write_text("net: 'x' stepearly: 1")
+    assert read_solver("solver", lenient=True).net == "x"
+
+
+def test_lenient_holds_for_all_that_is_read_inside(here):
+    (here / "fork").write_text(FORK)
+    with text.lenient():
+        assert len(read_net("fork").layer) == 2
+        with text.lenient(False), pytest.raises(PrototxtError, match="my_param"):
+            read_net("fork")
+        with pytest.raises(PrototxtError, match="my_param"):
+            read_net("fork", lenient=False)
+        assert len(read_net("fork").layer) == 2
+    with pytest.raises(PrototxtError, match="my_param"):
+        read_net("fork")
+
+
+def test_lenient_is_not_so_about_mistakes_of_other_kinds(caplog):
+    for wrong, place in {
+        "layer {\n my_param {}\n type: 5 }": "3:8: type is '5', expected a string in quotes",
+        "my: 1\nstate { phase: RUN }": "2:16: phase is 'RUN', expected one of TRAIN, TEST",
+        "my { x: $ }": "1:9: '\\$' is found, expected a value",
+        "name: 5\nmy: $": "1:7: name is '5', expected a string",
+        "my: 1\nname: '\\q'": "2:8: .q is found in",
+        "my: 'a'\nlayer { clip_param { max: 1 } }": "2:9: min is not found in layer",
+    }.items():
+        with pytest.raises(PrototxtError, match=f"^x:{place}"):
+            parse(wrong, NetParameter, "x", lenient=True)
+    assert not [line for line in caplog.messages if "min" in line]
+
+
+def test_lenient_may_leave_nothing(here):
+    (here / "labels").write_text("item { name: 'cat' }")
+    assert not read_net("labels", lenient=True).ListFields()
 
 
 def test_errors_name_the_file_as_it_was_named(here):

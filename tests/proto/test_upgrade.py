@@ -1,6 +1,8 @@
-"""Upgrade: each step by itself, then all of them."""
+"""Upgrade: all steps, for nets and solvers."""
 
 from __future__ import annotations
+
+import logging
 
 import pytest
 from hypothesis import given
@@ -33,135 +35,6 @@ def same(a, b):
     return to_text(a) == to_text(b)
 
 
-def test_transform_fields_move():
-    after = pure(
-        upgrade.move_transform_fields,
-        net("""
-            layer { name: "a" type: "Data" data_param {
-              source: "db" batch_size: 2 scale: 0.5 mean_file: "m" crop_size: 4 mirror: false } }
-            layer { name: "b" type: "ImageData" image_data_param { crop_size: 3 new_height: 2 }
-              transform_param { mirror: true } }
-            layer { name: "c" type: "WindowData" window_data_param { mirror: true crop_mode: "x" } }
-            layer { name: "d" type: "Data" data_param { source: "db" } }
-            layer { name: "e" type: "Mine" data_param { scale: 2 } }
-        """),
-    )
-    assert same(
-        after,
-        net("""
-            layer { name: "a" type: "Data" data_param { source: "db" batch_size: 2 }
-              transform_param { scale: 0.5 mean_file: "m" crop_size: 4 mirror: false } }
-            layer { name: "b" type: "ImageData" image_data_param { new_height: 2 }
-              transform_param { mirror: true crop_size: 3 } }
-            layer { name: "c" type: "WindowData" window_data_param { crop_mode: "x" }
-              transform_param { mirror: true } }
-            layer { name: "d" type: "Data" data_param { source: "db" } }
-            layer { name: "e" type: "Mine" data_param { scale: 2 } }
-        """),
-    )
-
-
-def test_transform_fields_may_be_given_twice_but_not_differently():
-    both = 'layer { name: "a" type: "Data" data_param { scale: 2 } transform_param { scale: %s } }'
-    after = pure(upgrade.move_transform_fields, net(both % 2))
-    assert after.layer[0].transform_param.scale == 2
-    with pytest.raises(
-        PrototxtError,
-        match=r"^f:2: scale of layer 'a' is 2.0 in data_param and 3.0 in transform_param, expected",
-    ):
-        upgrade.move_transform_fields(net("\n" + both % 3))
-
-
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        "input_shape { dim: [1, 2, 3, 4] } input_shape { dim: [5, 6, 7, 8] }",
-        "input_dim: [1, 2, 3, 4, 5, 6, 7, 8]",
-        "input_dim: [1, 2, 3, 4, 5, 6, 7, 8] "
-        "input_shape { dim: [1, 2, 3, 4] } input_shape { dim: [5, 6, 7, 8] }",
-    ],
-)
-def test_inputs_become_the_first_layer(shapes):
-    after = pure(
-        upgrade.inputs_to_layer,
-        net(f'name: "n" input: ["x", "y"] {shapes} layer {{ name: "a" }} state {{ level: 1 }}'),
-    )
-    assert same(
-        after,
-        net("""
-            name: "n"
-            layer { name: "input" type: "Input" top: ["x", "y"]
-              input_param { shape { dim: [1, 2, 3, 4] } shape { dim: [5, 6, 7, 8] } } }
-            layer { name: "a" }
-            state { level: 1 }
-        """),
-    )
-    assert [layer.origin for layer in after.layer] == ["f", "f:1"]
-
-
-def test_an_input_alone_has_no_origin_to_take():
-    after = upgrade.inputs_to_layer(net("input: 'x' input_shape { dim: 1 }"))
-    assert not after.layer[0].HasField("origin")
-
-
-def test_an_input_of_any_number_of_axes():
-    after = upgrade.inputs_to_layer(net("input: 'x' input_shape { dim: [7, 9] }"))
-    assert list(after.layer[0].input_param.shape[0].dim) == [7, 9]
-
-
-def test_an_input_that_a_layer_makes_is_left_over():
-    after = pure(upgrade.inputs_to_layer, net("input: 'x' layer { name: 'd' top: 'x' }"))
-    assert same(after, net("layer { name: 'd' top: 'x' }"))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "input: 'x'",
-            r"^input 'x' is found without a shape, expected input_shape .* type: .Input. ",
-        ),
-        ("input: ['x', 'y'] layer { top: 'x' }", r"^input 'y' is found without a shape"),
-        ("input: 'x' input_dim: [1, 2, 3]", r"^3 input_dim and 1 input are found, expected four"),
-        ("input_dim: [1, 2, 3, 4]", r"^4 input_dim and 0 input are found"),
-        ("input_shape { }", r"^1 input_shape and 0 input are found, expected one input_shape"),
-        ("input: ['x', 'y'] input_shape { }", r"^1 input_shape and 2 input are found"),
-        (
-            "input: 'x' input_dim: [1, 2, 3, 4] input_shape { dim: [1, 2, 3] }",
-            r"^input_shape and input_dim are found with different numbers",
-        ),
-    ],
-)
-def test_inputs_that_are_refused(text, message):
-    with pytest.raises(PrototxtError, match=message):
-        upgrade.inputs_to_layer(net(text))
-    with pytest.raises(PrototxtError, match=message.replace("^", "^file: ")):
-        upgrade.upgrade_net(net(text), "file")
-
-
-def test_batch_norm_with_three_params_is_frozen():
-    after = pure(
-        upgrade.freeze_batch_norm,
-        net("""
-            layer { type: "BatchNorm" param { name: "m" lr_mult: 1 } param {} param { lr_mult: 0 } }
-            layer { type: "BatchNorm" param {} param {} }
-            layer { type: "BatchNorm" param { lr_mult: 1 } param {} param {} param {} }
-            layer { type: "Scale" param {} param {} param {} }
-        """),
-    )
-    frozen = "lr_mult: 0 decay_mult: 0"
-    assert same(
-        after,
-        net(f"""
-            layer {{ type: "BatchNorm"
-              param {{ name: "m" {frozen} }} param {{ {frozen} }} param {{ {frozen} }} }}
-            layer {{ type: "BatchNorm" param {{}} param {{}} }}
-            layer {{ type: "BatchNorm" param {{ lr_mult: 1 }} param {{}} param {{}} param {{}} }}
-            layer {{ type: "Scale" param {{}} param {{}} param {{}} }}
-        """),
-    )
-
-
 TODAY = [
     "",
     "name: 'n' layer { type: 'Data' data_param { source: 'x' } transform_param { scale: 2 } }",
@@ -174,28 +47,70 @@ TODAY = [
 def test_a_net_of_today_is_returned_itself(text):
     before = net(text)
     assert pure(upgrade.upgrade_net, before) is before
-    for step in upgrade.NET_STEPS:
-        assert step(before) is before
+    assert not upgrade.needs_upgrade(before) or "BatchNorm" in text
+
+
+OLD = """
+    input: "x" input_dim: [1, 2, 3, 4]
+    layers { top: "d" layer { name: "d" type: "data" scale: 2 pad: 1 } }
+    layers { name: "w" type: WINDOW_DATA window_data_param { mirror: true } }
+    layers { name: "i" type: TANH blobs_lr: 0.5 }
+"""
 
 
 def test_all_steps_one_after_the_other():
-    before = net("""
-        input: "x" input_dim: [1, 2, 3, 4]
-        layers { name: "d" type: DATA data_param { scale: 2 } }
-        layers { name: "i" type: TANH blobs_lr: 0.5 }
-    """)
-    after = pure(upgrade.upgrade_net, before)
+    after = pure(upgrade.upgrade_net, net(OLD))
     assert same(
         after,
         net("""
             layer { name: "input" type: "Input" top: "x"
               input_param { shape { dim: [1, 2, 3, 4] } } }
-            layer { name: "d" type: "Data" data_param { } transform_param { scale: 2 } }
+            layer { name: "d" type: "Data" top: "d" data_param { } transform_param { scale: 2 } }
+            layer { name: "w" type: "WindowData" window_data_param { }
+              transform_param { mirror: true } }
             layer { name: "i" type: "TanH" param { lr_mult: 0.5 } }
         """),
     )
-    assert [layer.origin for layer in after.layer] == ["f", "f:3", "f:4"]
+    assert [layer.origin for layer in after.layer] == ["f", "f:3", "f:4", "f:5"]
     assert upgrade.upgrade_net(after) is after
+
+
+def test_each_step_is_logged_as_by_the_original(caplog):
+    caplog.set_level(logging.INFO)
+    bn = 'layer { type: "BatchNorm" %s }' % ("param {} " * 3)
+    assert upgrade.upgrade_as_original(net(OLD), "file").complaints == [
+        "Unknown parameter pad for layer type data (layer 'd', f:3)"
+    ]
+    upgrade.upgrade_net(net(bn), "file")
+    old = "Attempting to upgrade input file specified using deprecated"
+    done = "Successfully upgraded file specified using deprecated"
+    assert [line for line in caplog.messages if "future" not in line] == [
+        f"{old} V0LayerParameter: file",
+        "Unknown parameter pad for layer type data (layer 'd', f:3)",
+        "Warning: had one or more problems upgrading V0NetParameter to NetParameter (see above); "
+        "continuing anyway.",
+        f"{old} transformation parameters: file",
+        f"{done} data transformation parameters.",
+        f"{old} V1LayerParameter: file",
+        f"{done} V1LayerParameter",
+        f"{old} input fields: file",
+        f"{done} input fields.",
+        "Attempting to upgrade batch norm layers using deprecated params: file",
+        "Successfully upgraded batch norm layers using deprecated params.",
+    ]
+    levels = {line.levelname for line in caplog.records if "Unknown parameter" in line.message}
+    assert levels == {"ERROR"}
+
+
+def test_the_original_leaves_transform_fields_of_a_layer():
+    before = net("layer { type: 'Data' data_param { scale: 2 } }")
+    assert upgrade.upgrade_as_original(before).net is before
+    assert upgrade.upgrade_net(before).layer[0].transform_param.scale == 2
+
+
+def test_errors_name_the_file():
+    with pytest.raises(PrototxtError, match=r"^file: 3 input_dim and 1 input are found"):
+        upgrade.upgrade_net(net("input: 'x' input_dim: [1, 2, 3]"), "file")
 
 
 @given(messages(NetParameter))
@@ -205,8 +120,8 @@ def test_any_net_is_upgraded_for_good_or_refused(before):
     except PrototxtError as error:
         assert error.path == "file"  # noqa: PT017  # not every example is refused
     else:
-        old = (after.layers, after.input, after.input_dim, after.input_shape)
-        assert not any(map(len, old))
+        assert not after.layers
+        assert not after.input
         assert upgrade.upgrade_net(after) is after
 
 
@@ -255,6 +170,17 @@ def test_snapshot_prefix(tmp_path, monkeypatch, prefix, path, expected):
     assert pure(upgrade.default_snapshot_prefix, before, path).snapshot_prefix == expected
 
 
+def test_a_snapshot_prefix_that_is_made_up_is_said(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    upgrade.default_snapshot_prefix(SolverParameter(), "a/s.prototxt")
+    upgrade.default_snapshot_prefix(SolverParameter(snapshot_prefix="x"), "a/s.prototxt")
+    upgrade.default_snapshot_prefix(SolverParameter(snapshot_prefix=str(tmp_path)), "a/s.prototxt")
+    assert caplog.messages == [
+        "snapshot_prefix was not specified and is set to a/s",
+        f"snapshot_prefix was a directory and is replaced to {tmp_path}/s",
+    ]
+
+
 def test_nets_inside_a_solver_are_upgraded():
     old, new = "layers { type: TANH }", "layer { type: 'TanH' }"
     text = (
@@ -265,8 +191,18 @@ def test_nets_inside_a_solver_are_upgraded():
 
 
 def test_a_net_inside_a_solver_that_is_refused():
-    with pytest.raises(PrototxtError, match=r"^s: input 'x' is found without"):
-        upgrade.upgrade_solver(solver("net_param { input: 'x' }"), "s")
+    with pytest.raises(PrototxtError, match=r"^s: 1 input_dim and 1 input are"):
+        upgrade.upgrade_solver(solver("net_param { input: 'x' input_dim: 1 }"), "s")
+
+
+def test_a_solver_is_logged_as_by_the_original(caplog):
+    caplog.set_level(logging.INFO)
+    upgrade.upgrade_solver(solver("solver_type: ADAM"), "s")
+    assert caplog.messages[:2] == [
+        "Attempting to upgrade input file specified using deprecated 'solver_type' field (enum): s",
+        "Successfully upgraded file specified using deprecated 'solver_type' field (enum) to "
+        "'type' field (string).",
+    ]
 
 
 @given(messages(SolverParameter))

@@ -6,9 +6,9 @@ import pytest
 
 from minicaffe.errors import PrototxtError
 from minicaffe.proto import v1
+from minicaffe.proto.fields import copy
 from minicaffe.proto.minicaffe_pb2 import LayerParameter, NetParameter, V1LayerParameter
 from minicaffe.proto.text import parse, to_text
-from minicaffe.proto.upgrade import copy
 
 
 def net(text):
@@ -89,8 +89,3 @@ def test_a_net_without_layers_of_old_is_returned_itself():
 def test_layers_and_layer_together():
     with pytest.raises(PrototxtError, match=r"^f:3: both layers .* among the 1 is not known"):
         upgraded("layer {}\n\nlayers {} layers {}")
-
-
-def test_v0_layers():
-    with pytest.raises(PrototxtError, match=r"^f:2: layer 'c' is in the V0 format"):
-        upgraded("layers {}\nlayers { layer { name: 'c' type: 'conv' } }")

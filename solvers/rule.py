@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar
 
+from minicaffe import log
 from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.ops.update import regularize
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
+from minicaffe.solvers.limits import UP_TO_ONE, Ranges, check_ranges
 
 
 @dataclass
@@ -45,35 +46,45 @@ class Hyper:
     scale: float = 1.0
 
 
-class UpdateRule(ABC):
+class UpdateRule:
     """Turn a gradient into an update, and take the step.
 
-    A rule overrides ``update``. The step around it is the same for all: scale, regularize,
-    update, subtract; one that is worth a kernel overrides ``step`` too, and a test holds the two
-    to each other. Afterwards ``diff`` holds what was subtracted, as in the original.
+    A rule overrides ``update``, and the step around it is the same for all: scale, regularize,
+    update, subtract. One whose arithmetic is a function of ``ops.update``, in one pass over the
+    arrays, overrides ``step`` as a whole. Afterwards ``diff`` holds what was subtracted, as in
+    the original.
+
+    Attributes:
+        type: the name a solver's definition has for it.
+        num_history: how many arrays it remembers of each parameter.
+        ranges: what the fields it reads may be.
+        usual_momentum: where ``momentum`` is the decay of an average, what it mostly is; 0 is not
+            meant then.
     """
 
     type: ClassVar[str]
     num_history: ClassVar[int] = 1
+    ranges: ClassVar[Ranges] = {"momentum": UP_TO_ONE}
+    usual_momentum: ClassVar[float] = 0.0
 
     def __init__(self, param: SolverParameter, xp: ModuleType) -> None:
         self.param = param
         self.xp = xp
         self._l1 = param.regularization_type == "L1"
         self.check()
+        self._warn()
 
     def check(self) -> None:
         """Raise ``SolverConfigError`` where ``param`` does not suit this rule."""
-        return
+        check_ranges(self.param, self.ranges, f"type is {self.param.type!r}")
 
-    @abstractmethod
     def update(self, slot: Slot, hyper: Hyper) -> None:
         """Replace ``slot.blob.diff``, a gradient, by what to subtract from ``data``."""
+        raise NotImplementedError(f"{type(self)} overrides neither update nor step")
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         """Take one step: from the gradient as the passes left it to the new ``data``."""
-        l2, l1 = self.decay(slot)
-        regularize(self.xp, slot.blob.data, slot.blob.diff, hyper.scale, l2, l1)
+        regularize(self.xp, slot.blob.data, slot.blob.diff, hyper.scale, *self.decay(slot))
         self.update(slot, hyper)
         slot.blob.data[...] -= slot.blob.diff
 
@@ -81,3 +92,22 @@ class UpdateRule(ABC):
         """The factors of L2 and L1 regularization; one of them is 0."""
         decay = self.param.weight_decay * slot.decay_mult
         return (0.0, decay) if self._l1 else (decay, 0.0)
+
+    def _warn(self) -> None:
+        """Say what users of the original have been hurt by: each once, when a solver is built."""
+        param = self.param
+        if self.usual_momentum and not param.HasField("momentum"):
+            log.warning(
+                "rule.py:1",
+                f"momentum is not given, and is 0: type {param.type!r} averages over one iteration "
+                f"then; {self.usual_momentum} is usual",
+            )
+        if "delta" in self.ranges and param.delta == 0:
+            log.warning("rule.py:1", "delta is 0: a weight whose gradient is 0 becomes NaN")
+        if param.clip_gradients >= 0 and param.iter_size > 1:
+            limit = log.number(param.clip_gradients / param.iter_size)
+            log.warning(
+                "rule.py:1",
+                f"clip_gradients is the limit of what iter_size {param.iter_size} passes add up "
+                f"to, not of their mean: of that it is {limit}",
+            )

@@ -17,14 +17,7 @@ class SGD(UpdateRule):
     of iteration methods", 1964.
     """
 
-    def update(self, slot: Slot, hyper: Hyper) -> None:
-        (v,), g = slot.history, slot.blob.diff
-        v *= self.param.momentum
-        v += (hyper.lr * slot.lr_mult) * g
-        g[...] = v
-
     def step(self, slot: Slot, hyper: Hyper) -> None:
-        l2, l1 = self.decay(slot)
-        rate = hyper.lr * slot.lr_mult
         w, g, (v,) = slot.blob.data, slot.blob.diff, slot.history
-        ops.sgd(self.xp, w, g, v, hyper.scale, l2, l1, rate, self.param.momentum)
+        rate = hyper.lr * slot.lr_mult
+        ops.sgd(self.xp, w, g, v, hyper.scale, *self.decay(slot), rate, self.param.momentum)

@@ -5,6 +5,8 @@ After: src/caffe/solver.cpp (InitTrainNet, InitTestNets).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from minicaffe import log
 from minicaffe.errors import SolverConfigError
 from minicaffe.proto.minicaffe_pb2 import (
@@ -18,6 +20,7 @@ from minicaffe.proto.minicaffe_pb2 import (
 from minicaffe.proto.text import read_net
 from minicaffe.proto.upgrade import upgrade_net
 from minicaffe.solvers import check_policy
+from minicaffe.solvers.limits import NOT_NEGATIVE, check_ranges
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 _AT_LEAST = {
@@ -27,7 +30,10 @@ _AT_LEAST = {
     "display": 0,
     "snapshot": 0,
     "test_interval": 0,
+    "plateau_patience": 1,
+    "early_stop_patience": 1,
 }
+_NOISE = {"gradient_noise": NOT_NEGATIVE, "gradient_noise_decay": NOT_NEGATIVE}
 
 
 def check_solver(param: SolverParameter) -> None:
@@ -51,7 +57,29 @@ def check_solver(param: SolverParameter) -> None:
             f"regularization_type is {param.regularization_type!r}, expected L1 or L2"
         )
     check_policy(param)
+    check_ranges(param, _NOISE, "it makes the variance of what is added to the gradients")
     _check_tests(param)
+
+
+def check_resumed(param: SolverParameter, iteration: int, current_step: int) -> None:
+    """Warn where multistep goes on from a step that its ``stepvalue`` would not have led to.
+
+    The step is state, as in the original: a ``stepvalue`` that has been changed since does not
+    take back a step, and one that has been missed is taken at the next iteration.
+    """
+    if param.lr_policy != "multistep":
+        return
+    taken, last = 0, -1
+    for value in param.stepvalue:
+        last = max(value, last + 1)  # one step an iteration at most
+        taken += last < iteration
+    if taken != current_step:
+        log.warning(
+            "sgd_solver.cpp:305",
+            f"current_step of the snapshot is {current_step}, but stepvalue has {taken} before "
+            f"iteration {iteration}: has it been changed? The rate goes on from the snapshot's "
+            "step, as in Caffe; base_lr can make up for it",
+        )
 
 
 def _check_tests(param: SolverParameter) -> None:
@@ -87,14 +115,23 @@ def train_net(param: SolverParameter) -> tuple[NetParameter, NetState]:
         log.info("solver.cpp:97", "Creating training net specified in net_param.")
         net = upgrade_net(param.net_param)
     else:
-        path = param.train_net or param.net
-        log.info("solver.cpp:102", f"Creating training net from net file: {path}")
+        field = "train_net" if param.HasField("train_net") else "net"
+        path = getattr(param, field)
+        log.info("solver.cpp:102", f"Creating training net from {field} file: {path}")
         net = read_net(path)
     return net, _state(TRAIN, net, param.train_state)
 
 
-def test_nets(param: SolverParameter) -> list[tuple[NetParameter, NetState]]:
-    """The definitions to test with and their states, one for each ``test_iter``."""
+def weight_files(param: SolverParameter) -> list[str]:
+    """The files of weights to start from: each ``weights`` is one, or several with commas."""
+    return [path.strip() for each in param.weights for path in each.split(",") if path.strip()]
+
+
+def test_nets(param: SolverParameter) -> Iterator[tuple[NetParameter, NetState]]:
+    """The definitions to test with and their states, one for each ``test_iter``.
+
+    All files are read before the first net, and each net is logged when it is asked for.
+    """
     nets = [(upgrade_net(net), "test_net_param") for net in param.test_net_param]
     nets += [(read_net(path), f"test_net file: {path}") for path in param.test_net]
     while len(nets) < len(param.test_iter):
@@ -102,12 +139,10 @@ def test_nets(param: SolverParameter) -> list[tuple[NetParameter, NetState]]:
             nets.append((upgrade_net(param.net_param), "net_param"))
         else:
             nets.append((read_net(param.net), f"net file: {param.net}"))
-    result = []
     for index, (net, source) in enumerate(nets):
         log.info("solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
         given = param.test_state[index] if param.test_state else NetState()
-        result.append((net, _state(TEST, net, given)))
-    return result
+        yield net, _state(TEST, net, given)
 
 
 def _state(phase: Phase, net: NetParameter, given: NetState) -> NetState:

@@ -23,15 +23,15 @@ FOLDERS = {
 
 # from the bottom up: a module imports from its own rank and below
 RANKS = [
-    ["errors", "log", "proto", "files"],
-    ["device", "blob", "blob_proto", "fillers"],
+    ["errors", "log", "proto", "files", "columns"],
+    ["device", "blob", "blob_proto", "fillers", "hdf5", "hdf5_writer", "stored"],
     ["ops"],
     ["data"],
     ["layers", "testing", "python_layer"],
-    ["graph", "params", "backward", "debug", "net", "gradcheck"],
-    ["weights"],
-    ["solvers", "definitions"],
-    ["snapshot", "solver"],
+    ["graph", "inputs", "params", "backward", "debug", "net", "gradcheck"],
+    ["weights", "weights_file", "weights_diff"],
+    ["solvers", "definitions", "summary", "score", "report", "gradients"],
+    ["snapshot", "snapshot_check", "snapshot_file", "callbacks", "watch", "scaffold", "solver"],
     ["cli", "__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
@@ -57,9 +57,11 @@ def subject(name):
 
 def imports(path):
     """Names of minicaffe's modules that ``path`` imports when it is loaded or run."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             node.body.clear()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):

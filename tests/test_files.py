@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
@@ -38,8 +39,8 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_synced_before_it_is_renamed(tmp_path, monkeypatch):
     done = []
-    sync = files._sync
-    monkeypatch.setattr(files, "_sync", lambda path: (done.append(path.name), sync(path)))
+    sync = files.sync
+    monkeypatch.setattr(files, "sync", lambda path: (done.append(path.name), sync(path)))
     with replacing(tmp_path / "it") as temporary:
         assert done == []
     assert done == [temporary.name, tmp_path.name]
@@ -69,3 +70,58 @@ def test_permissions_are_those_of_a_new_file(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
     assert os.stat(tmp_path / "it").st_mode == plain.stat().st_mode
+
+
+def test_a_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
+    """Another process may look for leftovers before the new file is locked."""
+    lock, seen = files._lock, []
+
+    def late(handle, *, wait):
+        if not seen:
+            seen.extend(tmp_path.iterdir())
+            seen[0].unlink()
+        return lock(handle, wait=wait)
+
+    monkeypatch.setattr(files, "_lock", late)
+    with replacing(tmp_path / "it") as temporary:
+        assert temporary != seen[0]
+        temporary.write_text("new")
+    assert (tmp_path / "it").read_text() == "new"
+
+
+def test_no_descriptor_is_left_open(tmp_path, monkeypatch):
+    handles = []
+    create = files._create
+    monkeypatch.setattr(files, "_create", lambda p: (handles.append(create(p)), handles[-1])[1])
+    for fail in (False, True):
+        with contextlib.suppress(KeyError), replacing(tmp_path / "it"):
+            if fail:
+                raise KeyError
+    for handle, _ in handles:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(handle)
+
+
+def test_a_long_name(tmp_path):
+    with replacing(tmp_path / ("x" * 250)) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / ("x" * 250)).read_text() == "new"
+
+
+def test_a_link_stays_and_what_it_names_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "it", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with replacing(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_refuses_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(WeightsError, match="is not a regular file"), replacing(path):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -2,7 +2,7 @@
 
 ``golden/solvers/NAME.npz``: ``init/LAYER/I`` the first weights, ``data/K`` and ``label/K`` the
 input of iteration K, ``loss`` what the original displayed, ``after/K/LAYER/I`` the weights after
-iteration K. The snapshots it wrote after its 6th iteration are beside it.
+iteration K. The snapshots it wrote after its 6th iteration are beside it, in the case's format.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from minicaffe.solver import Solver
 from minicaffe.solvers import rule_classes
 
 FOLDER = Path(__file__).parent / "golden" / "solvers"
-CASES = sorted(
-    path.name.split(".")[0]
-    for path in FOLDER.glob("*.solver.prototxt")
-    if read_solver(path).type in rule_classes()
-)
+CASES = sorted(path.name.split(".")[0] for path in FOLDER.glob("*.solver.prototxt"))
+KINDS = {"caffemodel": pb.NetParameter, "solverstate": pb.SolverState}
 
 
 def test_cases_are_there():
-    assert len(CASES) >= 14
+    assert len(CASES) == 23
+    caffes = set(rule_classes()) - {"AdamW", "LARS"}
+    assert {read_solver(FOLDER / f"{case}.solver.prototxt").type for case in CASES} == caffes
 
 
 @pytest.fixture
@@ -36,7 +35,13 @@ def case(request, device, monkeypatch, tmp_path):
     monkeypatch.chdir(FOLDER)
     param = read_solver(f"{request.param}.solver.prototxt")
     param.snapshot_prefix = str(tmp_path / request.param)
+    param.snapshot_after_train = False
     return Solver(param, device), dict(np.load(f"{request.param}.npz")), request.param
+
+
+def suffix(solver):
+    """What snapshots' names end in, in the format of the case."""
+    return ".h5" if solver.param.snapshot_format == pb.SolverParameter.HDF5 else ""
 
 
 def feed(solver, arrays, iteration):
@@ -80,7 +85,7 @@ def test_replays(case):
 @pytest.mark.parametrize("case", CASES, indirect=True)
 def test_resumes_from_the_originals_snapshot(case):
     solver, arrays, name = case
-    solver.restore(FOLDER / f"{name}_iter_6.solverstate")
+    solver.restore(FOLDER / f"{name}_iter_6.solverstate{suffix(solver)}")
     assert solver.iteration == 6
     check_weights(solver, arrays, 5)
     for iteration in range(6, len(arrays["loss"])):
@@ -98,17 +103,45 @@ def test_writes_the_snapshot_that_the_original_writes(case, tmp_path):
         feed(solver, arrays, iteration)
         solver.step(1)
     solver.snapshot()
-    for suffix, kind in (("caffemodel", pb.NetParameter), ("solverstate", pb.SolverState)):
-        mine = binary.read(tmp_path / f"{name}_iter_6.{suffix}", kind)
-        theirs = binary.read(FOLDER / f"{name}_iter_6.{suffix}", kind)
-        numbers = [take_arrays(message) for message in (mine, theirs)]
-        assert len(numbers[0]) == len(numbers[1]) > 0
-        for found, expected in zip(*numbers, strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-        if suffix == "solverstate":
-            mine.ClearField("run_state")
-            mine.learned_net = Path(mine.learned_net).name
+    for kind in KINDS:
+        file = f"{name}_iter_6.{kind}{suffix(solver)}"
+        read = read_hdf5 if suffix(solver) else read_message
+        (mine, numbers), (theirs, expected) = read(tmp_path / file), read(FOLDER / file)
         assert mine == theirs
+        assert len(numbers) == len(expected) > 0
+        for found, array in zip(numbers, expected, strict=True):
+            np.testing.assert_allclose(found, array, rtol=1e-4, atol=1e-6)
+
+
+def read_message(path):
+    """What the message in a file says, and its blobs' values in order."""
+    message = binary.read(path, KINDS[path.suffix[1:]])
+    numbers = take_arrays(message)
+    if isinstance(message, pb.SolverState):
+        message.ClearField("run_state")
+        message.learned_net = Path(message.learned_net).name
+    return message, numbers
+
+
+def read_hdf5(path):
+    """Name, type and shape of each dataset and group in a file, and the datasets' values."""
+    import h5py
+
+    found, numbers = {}, []
+
+    def visit(name, item):
+        if isinstance(item, h5py.Group):
+            found[name] = sorted(item)
+        elif h5py.check_string_dtype(item.dtype):
+            found[name] = Path(item.asstr()[()]).name, item.dtype.kind, item.shape
+        else:
+            found[name] = item.dtype, item.shape
+            numbers.append(item[()])
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    found.pop("run_state", None)  # ours alone; the original looks for names and skips it
+    return found, numbers
 
 
 def take_arrays(message):

@@ -106,7 +106,130 @@ def test_the_end_displays_and_tests_once_more(tmp_path, caplog):
         "    Test net output #1: loss = ..",
         "Optimization Done.",
     ]
-    assert any(message.startswith("Test loss: ") for message in caplog.messages)
+    assert sum(message.startswith("Test loss: ") for message in caplog.messages) == 1
+    assert "Iteration 0, Testing net (#0)" not in caplog.messages
+
+
+SNAPSHOT = [
+    "Snapshotting to binary proto file ..",
+    "Snapshotting solver state to binary proto file ..",
+]
+
+
+def test_the_snapshot_after_training_comes_before_the_last_display_and_test(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    text = "test_iter: 1 test_interval: 3 display: 3 snapshot: 2 max_iter: 3"
+    make(tmp_path, text).solve()
+    assert logged(caplog)[-7:] == [
+        *SNAPSHOT,
+        "Iteration 3, loss = ..",
+        "Iteration 3, Testing net (#0)",
+        "    Test net output #0: acc = ..",
+        "    Test net output #1: loss = ..",
+        "Optimization Done.",
+    ]
+
+
+def test_a_stop_at_a_snapshot_writes_one_and_ends(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, "test_iter: 1 test_interval: 2 display: 1 snapshot: 2")
+    polls = iter([Action.NONE] * 2)
+    solver.poll = lambda: next(polls, Action.STOP)
+    solver.solve()
+    assert logged(caplog)[-4:] == ["Iteration 1, lr = ..", *SNAPSHOT, "Optimization stopped early."]
+
+
+def test_a_stop_inside_the_last_test_changes_nothing(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, "test_iter: 1 test_iter: 1 test_interval: 1 max_iter: 1")
+    polls = iter([Action.NONE] * 4)
+    solver.poll = lambda: next(polls, Action.STOP)
+    solver.solve()
+    last = ["Iteration 1, Testing net (#1)", "Test interrupted.", "Optimization Done."]
+    assert caplog.messages[-3:] == last
+    solver.poll = lambda: Action.NONE
+    assert len(solver.test_all()) == 2
+    assert solver.before_test is None
+
+
+def test_a_snapshot_asked_for_inside_a_test_is_written_there(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, "test_iter: 3 test_interval: 9 max_iter: 1 snapshot_after_train: false")
+    polls = iter([Action.NONE, Action.SNAPSHOT])
+    solver.poll = lambda: next(polls, Action.NONE)
+    solver.solve()
+    assert logged(caplog)[:4] == [
+        "Solving tiny",
+        "Iteration 0, Testing net (#0)",
+        *SNAPSHOT,
+    ]
+    second = make(tmp_path, "random_seed: 99")
+    second.restore(tmp_path / "tiny_iter_0.solverstate")
+    assert same(weights(make(tmp_path)), weights(second))
+
+
+def test_a_callback_may_stop(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+
+    class Enough(Callback):
+        def on_step(self, solver):
+            if solver.iteration == 3:
+                solver.stop()
+
+    solver = make(tmp_path)
+    solver.callbacks.append(Enough())
+    solver.solve()
+    assert solver.iteration == 3
+    assert logged(caplog)[-3:] == [*SNAPSHOT, "Optimization stopped early."]
+    solver.step(2)
+    assert solver.iteration == 5
+
+
+@pytest.mark.parametrize("already", [3, 5])
+def test_a_run_resumed_at_its_end_only_tests(tmp_path, caplog, already):
+    first = make(tmp_path)
+    first.step(already)
+    state = first.snapshot()
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, f"test_iter: 1 test_interval: {already} display: 1 max_iter: 3")
+    solver.solve(state)
+    assert same(weights(first), weights(solver))
+    assert logged(caplog) == [
+        "Solving tiny",
+        *SNAPSHOT,
+        f"Iteration {already}, loss = ..",
+        f"Iteration {already}, Testing net (#0)",
+        "    Test net output #0: acc = ..",
+        "    Test net output #1: loss = ..",
+        "Optimization Done.",
+    ]
+
+
+def test_display_and_snapshot_zero_are_never(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    make(tmp_path, "display: 0 snapshot: 0 snapshot_after_train: false").solve()
+    assert logged(caplog) == ["Solving tiny", "Optimization Done."]
+
+
+def test_debug_info_is_of_iterations_that_display_and_of_all_tests(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    text = "debug_info: true display: 2 test_iter: 2 test_interval: 3 max_iter: 5 "
+    solver = make(tmp_path, text + "snapshot_after_train: false")
+    caplog.clear()
+    solver.solve()
+    lines = [m for m in caplog.messages if re.match(r"Iteration|    \[", m)]
+    counts, kind = {}, ""
+    for line in lines:
+        if line.startswith("Iteration"):
+            kind = line
+        if line.startswith("    [Forward] Layer ip, top blob y"):
+            counts[kind.split(" (")[0]] = counts.get(kind.split(" (")[0], 0) + 1
+    assert counts == {
+        "Iteration 0, Testing net": 3,  # 2 of the test, 1 of iteration 0
+        "Iteration 0, lr = 0.1": 1,  # iteration 2
+        "Iteration 3, Testing net": 3,  # 2 of the test, 1 of iteration 4
+    }
+    assert sum("[Backward] All net params" in line for line in lines) == 3
 
 
 def test_lines_have_the_originals_form(tmp_path, caplog):
@@ -138,10 +261,113 @@ def test_average_loss_is_the_mean_of_the_last(tmp_path):
     assert solver.loss == pytest.approx(sum(values[2:]) / 3)
 
 
+def test_the_losses_to_average_start_anew_with_each_call_of_step(tmp_path):
+    solver = make(tmp_path, "average_loss: 3")
+    solver.step(4)
+    assert len(solver.losses) == 3
+    for _ in range(2):
+        solver.step(1)
+        assert len(solver.losses) == 1
+    solver.step(2)
+    assert len(solver.losses) == 2
+
+
+def test_the_losses_to_average_go_on_where_a_run_is_resumed(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    text = "average_loss: 5 display: 1 max_iter: 12"
+    make(tmp_path, text).solve()
+    whole = [m.split(", loss")[1] for m in caplog.messages if ", loss" in m]
+    make(tmp_path, text + " max_iter: 7 display: 0").solve()
+    caplog.clear()
+    make(tmp_path, text).solve(tmp_path / "tiny_iter_7.solverstate")
+    assert [m.split(", loss")[1] for m in caplog.messages if ", loss" in m] == whole[7:]
+
+
+CONSTANT = NET.replace('type: "gaussian" } data', "value: 0.5 } data")
+
+
+def trained(tmp_path, text):
+    text += " snapshot_after_train: false max_iter: 4"
+    solver = make(tmp_path, text, CONSTANT.replace("Dropout", "ReLU"))
+    solver.solve()
+    return solver
+
+
+def test_iter_size_averages(tmp_path):
+    one, four = (trained(tmp_path, f"iter_size: {n}") for n in (1, 4))
+    for a, b in zip(weights(one), weights(four), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert one.loss == pytest.approx(four.loss, rel=1e-5)
+
+
+def test_clip_gradients_limits_the_sum_over_iter_size(tmp_path):
+    one, four, free = (
+        trained(tmp_path, text)
+        for text in (
+            "clip_gradients: 0.025",
+            "clip_gradients: 0.1 iter_size: 4",
+            "clip_gradients: 10",
+        )
+    )
+    for a, b in zip(weights(one), weights(four), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert not same(weights(one), weights(free))
+
+
+def test_gradient_noise_changes_the_run_and_repeats(tmp_path):
+    plain, noisy, again = (trained(tmp_path, f"gradient_noise: {n}") for n in (0, 0.1, 0.1))
+    assert not same(weights(plain), weights(noisy))
+    assert same(weights(noisy), weights(again))
+
+
+def test_multistep_says_when_it_steps(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    text = 'lr_policy: "multistep" gamma: 0.1 stepvalue: 2 stepvalue: 2 stepvalue: 5 display: 2'
+    make(tmp_path, text + " max_iter: 7 snapshot_after_train: false").solve()
+    found = [m for m in caplog.messages if "lr =" in m or "MultiStep" in m]
+    assert found == [
+        "Iteration 0, lr = 0.1",
+        "MultiStep Status: Iteration 2, step = 1",
+        "Iteration 2, lr = 0.01",
+        "MultiStep Status: Iteration 3, step = 2",
+        "Iteration 4, lr = 0.001",
+        "MultiStep Status: Iteration 5, step = 3",
+        "Iteration 6, lr = 0.0001",
+    ]
+
+
+def test_other_policies_step_in_silence(tmp_path, caplog):
+    caplog.set_level("INFO", "minicaffe")
+    solver = make(tmp_path, 'lr_policy: "step" gamma: 0.1 stepsize: 2')
+    solver.step(5)
+    assert solver.current_step == 2
+    assert not any("MultiStep" in m for m in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("values", "rate", "taken"),
+    [("4", 0.01, None), ("8", 0.01, 0), ("6", 0.01, 0), ("1 3", 0.001, 2), ("5", 0.01, None)],
+)
+def test_multistep_goes_on_from_the_stored_step(tmp_path, caplog, values, rate, taken):
+    text = 'lr_policy: "multistep" gamma: 0.1 '
+    first = make(tmp_path, text + "stepvalue: 4")
+    first.step(6)
+    state = first.snapshot()
+    second = make(tmp_path, text + " ".join(f"stepvalue: {value}" for value in values.split()))
+    second.restore(state)
+    assert second.lr == pytest.approx(rate)
+    warnings = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == (taken is not None)
+    if taken is not None:
+        start = f"current_step of the snapshot is 1, but stepvalue has {taken} before iteration 6"
+        assert warnings[0].startswith(start)
+
+
 @pytest.mark.parametrize("stop", [1, 4, 5, 6])
 def test_resume_goes_on_bit_for_bit(tmp_path, stop):
     text = (
-        "test_iter: 2 test_interval: 3 display: 1 average_loss: 3 clip_gradients: 0.5 iter_size: 2"
+        "test_iter: 2 test_interval: 3 display: 1 average_loss: 3 clip_gradients: 0.5 iter_size: 2 "
+        "gradient_noise: 0.01"
     )
     straight = make(tmp_path, text)
     straight.step(8)
@@ -263,7 +489,8 @@ def test_test_states_are_one_a_test_net(tmp_path):
         ('test_net: "t" test_net: "u" test_iter: 1', NET, "test_iter is given 1 time.* at least 2"),
         ("test_iter: 1 test_interval: 1 test_state {} test_state {}", NET, "test_state is given 2"),
         ('snapshot_prefix: "/no/such/folder/x"', NET, "snapshot_prefix is '/no/such/folder/x'"),
-        ("snapshot_format: HDF5", NET, "snapshot_format is HDF5"),
+        ("gradient_noise: -1", NET, "gradient_noise is -1, expected >= 0"),
+        ("gradient_noise: nan", NET, "gradient_noise is nan, expected >= 0"),
     ],
 )
 def test_refuses_at_once(tmp_path, text, net, message):
@@ -277,7 +504,7 @@ def test_refuses_the_state_of_another_solver_and_changes_nothing(tmp_path):
     state = one.snapshot()
     wider = make(tmp_path, net=NET.replace("num_output: 2", "num_output: 3"))
     before = weights(wider)
-    with pytest.raises(WeightsError, match=r"a history blob has shape \(2, 4\), expected \(3, 4\)"):
+    with pytest.raises(WeightsError, match=r"has shape \(2, 4\), expected \(3, 4\)"):
         wider.restore(state)
     deeper = make(
         tmp_path,

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from minicaffe.errors import PrototxtError, WeightsError
 from minicaffe.net import Net
 from minicaffe.proto import binary
-from minicaffe.proto.minicaffe_pb2 import NetParameter
+from minicaffe.proto.minicaffe_pb2 import BlobProto, NetParameter
 from minicaffe.weights import copy_weights, load_weights, net_to_proto, save_weights
 
 TEXT = """
@@ -152,3 +152,98 @@ def test_origin_is_not_written(device):
     net = make(device)
     net.steps[1].layer.param.origin = "here:3"
     assert not NetParameter.FromString(binary.to_bytes(net_to_proto(net))).layer[1].origin
+
+
+def source(*layers):
+    """A file's content: names, each with the shapes of its parameters."""
+    net = NetParameter()
+    for name, *shapes in layers:
+        layer = net.layer.add(name=name, type="OfAFork")
+        for shape in shapes:
+            blob = layer.blobs.add(data=[1.0] * int(np.prod(shape)))
+            blob.shape.dim.extend(shape)
+    return net
+
+
+def test_layers_of_unknown_types_are_copied_by_name(device):
+    net = make(device)
+    assert copy_weights(net, source(("b", (5, 4)))).copied == ["b"]
+    assert (values(net, "b") == 1).all()
+
+
+def test_the_last_of_two_layers_of_a_name_in_the_file_stays(device):
+    net, twice = make(device), source(("b", (5, 4)), ("b", (5, 4)))
+    twice.layer[1].blobs[0].data[:] = [2.0] * 20
+    assert copy_weights(net, twice).copied == ["b"]
+    assert (values(net, "b") == 2).all()
+
+
+def test_more_blobs_than_the_net_has_are_refused(device):
+    with pytest.raises(WeightsError, match=r"has 2 parameter blob\(s\), expected 1"):
+        copy_weights(make(device), source(("b", (5, 4), (5,))))
+
+
+def test_a_name_that_is_nearly_right_is_suggested(device):
+    copied = copy_weights(
+        make(device), source(("bb", (5, 4)), ("aa", (7, 3), (7,)), ("zz", (5, 4)))
+    )
+    assert (copied.ignored, copied.kept) == (["bb", "aa", "zz"], ["a", "b"])
+    assert copied.hints == {"bb": "b"}  # the shapes of aa are others: it was renamed on purpose
+
+
+def test_the_old_form_is_suggested_too(device):
+    old = source(("bb", (1, 1, 5, 4)))
+    assert copy_weights(make(device), old).hints == {"bb": "b"}
+
+
+def test_the_table_says_what_became_of_each_layer(device, caplog, tmp_path):
+    caplog.set_level("INFO", "minicaffe")
+    net = source(("aa", (4, 3), (4,)), ("b", (5, 4)), ("relu",))
+    (tmp_path / "w").write_bytes(binary.to_bytes(net))
+    target = make(device)
+    caplog.clear()
+    load_weights(target, tmp_path / "w")
+    assert caplog.messages == [
+        "Ignoring source layer aa",
+        "Ignoring source layer relu",
+        f"{tmp_path}/w: 1 layer(s) copied, 1 left at initial values, 1 of the file not in the net",
+        "    b   copied                      (5, 4)",
+        "    a   left at its initial values  (4, 3), (4,)",
+        "    aa  not in the net              (4, 3), (4,)  did you mean 'a'?",
+        f"{tmp_path}/w: layer 'aa' is not in the net, and its layer 'a' is left at its initial "
+        "values: did you mean that one?",
+    ]
+    assert [r.levelname for r in caplog.records if r.levelname != "INFO"] == ["WARNING"]
+    caplog.clear()
+    load_weights(target, tmp_path / "w", tell=False)
+    assert caplog.messages == ["Ignoring source layer aa", "Ignoring source layer relu"]
+
+
+def test_a_file_that_has_nothing_for_the_net_warns(device, caplog, tmp_path):
+    (tmp_path / "w").write_bytes(binary.to_bytes(source(("other", (9, 9)))))
+    load_weights(make(device), tmp_path / "w")
+    assert caplog.messages == [
+        f"{tmp_path}/w: nothing was copied, no layer of the net has the name of one in the file"
+    ]
+
+
+def test_weights_of_half_precision_load(device):
+    half = source(("b", (5, 4)))
+    blob = half.layer[0].blobs[0]
+    numbers = np.arange(20, dtype="<f2") / 8
+    blob.ClearField("data")
+    blob.raw_data, blob.raw_data_type = numbers.tobytes(), BlobProto.FLOAT16
+    net = make(device)
+    copy_weights(net, half)
+    np.testing.assert_array_equal(values(net, "b"), numbers.astype(np.float32).reshape(5, 4))
+
+
+@pytest.mark.parametrize("dim", [2**62, 2**40, -5])
+def test_impossible_shapes_are_refused_at_once(device, dim):
+    bad = source(("b", (5, 4)))
+    bad.layer[0].blobs[0].shape.dim[0] = dim
+    net = make(device)
+    with pytest.raises(
+        WeightsError, match=rf"has shape \({dim}, 4\) in the file, expected \(5, 4\)"
+    ):
+        copy_weights(net, bad)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
@@ -22,14 +22,22 @@ from rich.text import Text
 from minicaffe import log
 from minicaffe.cli._output import StderrHandler
 from minicaffe.cli._signals import SignalRequests
+from minicaffe.score import Score
 from minicaffe.solver import Callback, Solver
 
 INTERVAL = 0.1  # seconds between updates of the bar: each costs some 10 us of the loop's time
 
 
+def speed(value: float | None) -> str:
+    """``value`` with three digits or, where it has more before the point, with those."""
+    if value is None:
+        return "--"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text("-- it/s" if task.speed is None else f"{task.speed:.3g} it/s", style="cyan")
+        return Text(f"{speed(task.speed)} it/s", style="cyan")
 
 
 class _State(ProgressColumn):
@@ -65,6 +73,10 @@ class Bar(Callback):
         """Show how far the test is."""
         if self._is_due():
             self._update(f"testing #{net}: {batch}/{batches}", solver)
+
+    def on_tested(self, solver: Solver, scores: Sequence[Score]) -> None:
+        """Show that the test is over: the iteration that follows may take a while."""
+        self._update("", solver)
 
     def finish(self, solver: Solver) -> None:
         """Show where the run has come to."""

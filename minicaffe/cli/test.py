@@ -7,11 +7,14 @@ After: tools/caffe.cpp (test). Difference: the level of the definition's ``state
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minicaffe import log
 from minicaffe.cli import _flags
 from minicaffe.errors import MinicaffeError
+
+if TYPE_CHECKING:
+    from minicaffe.net import Net
 
 
 def add_parser(subparsers: Any) -> None:
@@ -54,17 +57,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _score(net: Any, iterations: int) -> None:
+def _score(net: Net, iterations: int) -> None:
+    from minicaffe.score import Score
+
     log.info("caffe.cpp:281", f"Running for {iterations} iterations.")
-    sums: list[float] = []
-    loss = 0.0
+    score = Score(net)
     for batch in range(iterations):
-        loss += float(net.forward())
-        outputs = list(net.output_values())
-        for name, value, _ in outputs:
+        score.run_batch()
+        for name, value, _ in net.output_values():
             log.info("caffe.cpp:304", f"Batch {batch}, {name} = {log.number(value)}")
-        sums = sums or [0.0] * len(outputs)
-        sums = [total + value for total, (_, value, _) in zip(sums, outputs, strict=True)]
-    log.info("caffe.cpp:309", f"Loss: {log.number(loss / iterations)}")
-    for (name, _, weight), total in zip(outputs, sums, strict=True):
-        log.info("caffe.cpp:321", log.output(name, total / iterations, weight))
+    log.info("caffe.cpp:309", f"Loss: {log.number(score.loss)}")
+    for output in score.elements():
+        log.info("caffe.cpp:321", log.output(*output))

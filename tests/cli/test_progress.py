@@ -6,9 +6,12 @@ import re
 import signal
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
+from rich.progress import Progress
 
+from minicaffe.cli._progress import Bar, speed
 from tests.cli import tiny
 
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"  # the cursor
@@ -107,3 +110,22 @@ def test_no_bar_on_a_dumb_terminal(terminal):
     assert "\x1b" not in text
     assert "/8 " not in text
     assert "Optimization Done." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "--"), (0.01234, "0.0123"), (12.34, "12.3"), (99.4, "99.4"), (1234.5, "1234")],
+)
+def test_speed_in_three_digits(value, text):
+    assert speed(value) == text
+
+
+def test_a_test_that_is_over_is_not_shown_any_more():
+    progress = Progress(disable=True)
+    solver = SimpleNamespace(param=SimpleNamespace(max_iter=9), iteration=4, loss=0.5)
+    bar = Bar(progress, solver)
+    bar.on_test_batch(solver, net=1, batch=2, batches=3)
+    assert progress.tasks[0].fields["state"] == "testing #1: 2/3"
+    bar.on_tested(solver, scores=[])
+    assert progress.tasks[0].fields["state"] == ""
+    assert progress.tasks[0].completed == 4

@@ -278,3 +278,46 @@ def test_interrupt_during_a_test_of_a_real_run(tmp_path):
     assert "Test interrupted." in log
     assert "Traceback" not in log
     assert snapshots(tmp_path) == [0]
+
+
+def test_both_formats_go_on_alike(folder, capsys):
+    runs = []
+    for form, suffix in (("BINARYPROTO", ""), ("HDF5", ".h5")):
+        tiny.write(folder, f"snapshot: 4\nsnapshot_format: {form}")
+        log_of(capsys, "solver.prototxt")
+        log = log_of(capsys, "solver.prototxt", "-snapshot", f"tiny_iter_4.solverstate{suffix}")
+        runs.append([message for message in log if " = " in message])
+    assert runs[0] == runs[1] != []
+
+
+def test_weights_tell_what_became_of_each_layer(folder, capsys):
+    log_of(capsys, "solver.prototxt")
+    (folder / "tiny_iter_8.caffemodel").rename(folder / "trained")
+    tiny.write(folder, 'weights: "trained"', tiny.NET.replace('name: "ip"', 'name: "ip_2"'))
+    for argv in ([], ["-weights", "trained"]):
+        assert main(["train", "solver.prototxt", *argv]) == 0
+        log = tiny.messages(capsys.readouterr().err)
+        begin = log.index("Finetuning from trained") + 1
+        begin = next(i for i in range(begin, len(log)) if log[i].startswith("trained: "))
+        assert log[begin : begin + 5] == [
+            "trained: 0 layer(s) copied, 1 left at initial values, 1 of the file not in the net",
+            "    ip_2  left at its initial values  (5, 3), (5,)",
+            "    ip    not in the net              (5, 3), (5,)  did you mean 'ip_2'?",
+            "trained: nothing was copied, no layer of the net has the name of one in the file",
+            "trained: layer 'ip' is not in the net, and its layer 'ip_2' is left at its initial "
+            "values: did you mean that one?",
+        ]
+
+
+def test_warnings_show_when_the_rest_is_quiet(folder, capsys):
+    log_of(capsys, "solver.prototxt")
+    (folder / "tiny_iter_8.caffemodel").rename(folder / "trained")
+    tiny.write(folder, net=tiny.NET.replace('name: "ip"', 'name: "other"'))
+    main(["train", "solver.prototxt", "-weights", "trained", "--quiet"])
+    assert "nothing was copied" in capsys.readouterr().err
+
+
+def test_a_snapshot_prefix_that_cannot_be_written_is_an_error_before_training(folder, capsys):
+    tiny.write(folder, 'snapshot_prefix: "gone/tiny"')
+    error = error_of(capsys, "solver.prototxt")
+    assert "snapshot_prefix is 'gone/tiny', expected a path in a folder that exists" in error

@@ -43,7 +43,8 @@ class Filler(Protocol[B_in]):
 class DataLayer(Layer, Generic[B]):
     """A layer without bottoms; a thread fills its tops ahead, from the first forward on.
 
-    A type overrides ``prepare``, ``make_filler`` and ``make_buffer``. ``data_param.prefetch``
+    A type overrides ``prepare``, ``make_filler`` and ``make_buffer``, and ``declared_image`` or
+    ``declared_shapes``. ``data_param.prefetch``
     says for every type how many batches there are ready, as in the original.
 
     Attributes:
@@ -53,6 +54,7 @@ class DataLayer(Layer, Generic[B]):
 
     num_bottom = Arity(0, 0)
     num_top = Arity(2, 2)
+    reads_data = True
 
     @abstractmethod
     def prepare(self, top: Sequence[Blob]) -> None:
@@ -65,6 +67,15 @@ class DataLayer(Layer, Generic[B]):
     @abstractmethod
     def make_buffer(self) -> B:
         """Room for one batch."""
+
+    def declared_image(self) -> tuple[int, ...]:
+        """(N, C, h, w) of the first top, from the definition; 0 for what only the data tells."""
+        return (0,)
+
+    def declared_shapes(self, first: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+        image = self.declared_image()
+        first = first or (image if all(image) else None)
+        return [first, first and first[:1]]
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.data_param.prefetch == 0:

@@ -84,6 +84,12 @@ class Recurrent(Layer):
         self._hidden.reshape(top[0].shape)
         self._from_static.reshape((count, self.gates * self._outputs))
 
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        steps, count = bottom[0].shape[:2]
+        static = self.blobs[2].count if self._static else 0  # once, not at each step
+        weights = sum(blob.count for blob in self.blobs if blob.ndim > 1)
+        return count * (steps * (weights - static) + static)
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, units = _rows(bottom[0].data, 2), self._units.data
         w, bias = self.blobs[0].data, self.blobs[1].data

@@ -47,7 +47,8 @@ def warn_of_zeros(layer: Layer, param: Weighted, source: str) -> None:
         param: its parameters.
         source: FILE:LINE of the log line.
     """
-    if layer.param.phase == TRAIN and not param.HasField("weight_filler") and not layer.blobs:
+    trains = layer.param.phase == TRAIN and not layer.device.shapes_only
+    if trains and not param.HasField("weight_filler") and not layer.blobs:
         log.warning(
             source,
             f"layer {layer.param.name!r} ({layer.type}) has no weight_filler, so its weights "

@@ -53,6 +53,7 @@ class Layer(ABC):
         works_in_place: top[i] may be bottom[i]; where not, the definition is refused.
         is_loss: top[0] is a loss, of weight 1 unless the definition says otherwise.
         is_input: its tops are the caller's to fill: the inputs of the net.
+        reads_data: its tops come from a source that need not be where the definition is.
         always_reshape: ``reshape`` depends on more than the bottoms' shapes.
 
     Attributes:
@@ -72,6 +73,7 @@ class Layer(ABC):
     works_in_place: ClassVar[bool] = False
     is_loss: ClassVar[bool] = False
     is_input: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
     always_reshape: ClassVar[bool] = False
 
     def __init__(self, param: LayerParameter, device: Device, dtype: Any = np.float32) -> None:
@@ -110,6 +112,23 @@ class Layer(ABC):
     def allow_force_backward(self, index: int) -> bool:
         """Whether a net's ``force_backward`` reaches bottom ``index``; labels say no."""
         return True
+
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """How many multiplications with an addition a forward takes, in products with weights.
+
+        As papers count them: what is done element by element, biases too, is 0.
+        """
+        return 0
+
+    def declared_shapes(self, first: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+        """Shapes of the tops, from the first on, as far as they are known before ``setup``.
+
+        For nets whose data is not there: asked of layers with ``reads_data``.
+
+        Args:
+            first: the shape of the first top, where the caller knows it.
+        """
+        return [first]
 
     def position(self) -> dict[str, Any]:
         """What a resumed run needs beyond parameters, as JSON: where in the data it is, say."""

@@ -67,3 +67,7 @@ class Convolution(Filters):
         batch = prod(shape[: self._axis])
         self.x_shape = (batch, self._channels, *shape[self._axis + 1 :])
         self.y_shape = (batch, self._outputs, *out)
+
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        batch, _, *out = self.y_shape
+        return len(top) * batch * prod(out) * self.blobs[0].count

@@ -62,6 +62,13 @@ class Data(DataLayer[Batch]):
             blob.reshape((param.batch_size,))
         log.info("data_layer.cpp:45", f"output data size: {','.join(map(str, top[0].shape))}")
 
+    def declared_image(self) -> tuple[int, ...]:
+        transform = self.param.transform_param
+        channels = 1 if transform.force_gray else 3  # as photographs have
+        if len(transform.mean_value) > 1:
+            channels = len(transform.mean_value)
+        return self.param.data_param.batch_size, channels, transform.crop_size, transform.crop_size
+
     def make_filler(self) -> BatchFiller:
         return BatchFiller(
             open_database(self.param.data_param),

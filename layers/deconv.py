@@ -70,3 +70,7 @@ class Deconvolution(Filters):
         batch = prod(shape[:axis])
         self.x_shape = (batch, self._channels, *size)
         self.y_shape = (batch, self._outputs, *out)
+
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        batch, _, *size = self.x_shape
+        return len(top) * batch * prod(size) * self.blobs[0].count

@@ -42,7 +42,8 @@ class Embed(Layer):
                 found = "0" if param.HasField(field) else "missing"
                 raise LayerConfigError(f"{field} is {found}, expected at least 1")
         refuse_index_gradient(self.param.propagate_down, 0, "indices")
-        if self.param.phase == TRAIN and not param.HasField("weight_filler") and not self.blobs:
+        trains = self.param.phase == TRAIN and not self.device.shapes_only
+        if trains and not param.HasField("weight_filler") and not self.blobs:
             log.warning(
                 "embed_layer.cpp:1",
                 f"layer {self.param.name!r} (Embed) has no weight_filler, so its table starts at "

@@ -51,6 +51,9 @@ class HDF5Data(DataLayer["Rows"]):
         for blob, shape in zip(top, self._files.shapes, strict=True):
             blob.reshape((param.batch_size, *shape))
 
+    def declared_shapes(self, first: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+        return [first]
+
     def make_filler(self) -> RowFiller:
         from minicaffe.data.hdf5_source import RowFiller
 

@@ -39,7 +39,9 @@ class HDF5Output(Layer):
         if not self.param.hdf5_output_param.file_name:
             raise LayerConfigError("file_name is not given, expected the path of a file to write")
         self._check(bottom)
-        self._writer: Hdf5Writer | None = self._open(append=False)
+        self._writer: Hdf5Writer | None = None
+        if not self.device.shapes_only:
+            self._writer = self._open(append=False)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._check(bottom)

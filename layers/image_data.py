@@ -58,6 +58,11 @@ class ImageData(DataLayer[Batch]):
         top[1].reshape((param.batch_size,))
         log.info("image_data_layer.cpp:90", f"output data size: {','.join(map(str, top[0].shape))}")
 
+    def declared_image(self) -> tuple[int, ...]:
+        param, crop = self.param.image_data_param, self.param.transform_param.crop_size
+        channels = 3 if param.is_color else 1
+        return param.batch_size, channels, crop or param.new_height, crop or param.new_width
+
     def make_filler(self) -> BatchFiller:
         return BatchFiller(
             self._images(),

@@ -51,6 +51,9 @@ class InnerProduct(Layer):
         top[0].reshape((*shape[:axis], self._outputs))
         self._matrix = (prod(shape[:axis]), self._inputs)
 
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        return self._matrix[0] * self.blobs[0].count
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].data.reshape(self._matrix)
         y = top[0].data.reshape(self._matrix[0], self._outputs)

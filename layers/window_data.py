@@ -70,6 +70,10 @@ class WindowData(DataLayer[Batch]):
             "window_data_layer.cpp:191", f"output data size: {','.join(map(str, top[0].shape))}"
         )
 
+    def declared_image(self) -> tuple[int, ...]:
+        crop = self.param.transform_param.crop_size
+        return self.param.window_data_param.batch_size, CHANNELS, crop, crop
+
     def make_filler(self) -> WindowFiller:
         param, transform = self.param.window_data_param, self.param.transform_param
         return WindowFiller(

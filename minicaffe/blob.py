@@ -124,6 +124,11 @@ class Blob:
             self._diff = other._diff
 
     @property
+    def memories(self) -> tuple[object, object]:
+        """What the data and the diff lie in: the same object for blobs that share it."""
+        return self._data, self._diff
+
+    @property
     def is_shared(self) -> bool:
         """Another blob looks at the same data, so that writing here is seen there."""
         return self._data.sharers > 1

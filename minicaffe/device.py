@@ -27,11 +27,14 @@ class Device:
         index: CUDA device number, None on the CPU.
         rng: source of all randomness of what is built on this device. It lives on the host, so
             that one seed gives the same run on every device, and its state can be saved.
+        shapes_only: what is built is looked at and never run: parameters are not filled, and
+            nothing is written.
     """
 
     xp: ModuleType
     index: int | None
     rng: np.random.Generator
+    shapes_only: bool = False
 
     def zeros(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
         """Zeros that start on a cache line and lie far from every other array.

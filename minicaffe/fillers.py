@@ -28,11 +28,13 @@ def constant(value: float) -> FillerParameter:
 def fill(blob: Blob, param: FillerParameter) -> None:
     """Fill ``blob.data`` as ``param`` says, drawing from ``blob.device.rng``.
 
+    Where its device is for shapes only, the blob stays without memory.
+
     Raises:
         LayerConfigError, ShapeError: as ``check``.
     """
     check(blob.shape, param)
-    if blob.count:
+    if blob.count and not blob.device.shapes_only:
         values = FILLERS[param.type](blob.shape, param, blob.device.rng)
         blob.data[...] = blob.device.xp.asarray(values)
 

@@ -1,0 +1,1 @@
+"""Trained models of others that the tests carry: see README.md."""

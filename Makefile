@@ -1,15 +1,18 @@
 # What a developer runs, and .ci/run too. The environment is the active one, else .venv.
 PYTHON ?= $(shell [ -z "$$VIRTUAL_ENV" ] && [ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
 
-.PHONY: check test slow lint types wheel proto bench gpu
+.PHONY: check test slow fuzz lint types wheel proto bench gpu
 
 check: test lint types
 
 test:  # pytest fails by itself where it finds no test
 	$(PYTHON) -m pytest -q -m "not slow"
 
-slow:  # minutes: the whole LeNet run
+slow:  # minutes: the whole LeNet run, 100 killed runs, 2 GB of parameters; ARTEFACTS=FOLDER: all models in it; CORPUS=FOLDER: all definitions
 	$(PYTHON) -m pytest -q -m slow
+
+fuzz:  # a minute or two: 24,000 damaged files for the readers
+	$(PYTHON) -m tests.fuzz
 
 lint:
 	$(PYTHON) -m ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from minicaffe.errors import MinicaffeError, did_you_mean
@@ -32,6 +33,11 @@ def run(args: argparse.Namespace) -> int:
 
     console, classes = Console(), layer_classes()
     if args.type is None:
+        if not console.is_terminal:  # whole lines, for grep
+            width = max(map(len, classes))
+            rows = (f"{name:{width}}  {_first_sentence(cls)}" for name, cls in classes.items())
+            sys.stdout.write("\n".join([*rows, ""]))
+            return 0
         table = Table("type", "what it computes", box=None, pad_edge=False)
         for name, cls in classes.items():
             table.add_row(name, _first_sentence(cls))
@@ -42,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise MinicaffeError(f"layer type is {args.type!r}, expected a known one: {hint}")
     cls = classes[args.type]
     doc = inspect.cleandoc(cls.__doc__ or "").replace("``", "").replace("\\*", "*")
+    doc = doc.partition("\n\nAttributes:")[0]  # for who reads the code
     console.print(f"{args.type}\n\n{doc}", markup=False, highlight=False, soft_wrap=True)
     for message in dict.fromkeys(re.findall(r"\b\w+_param\b", cls.__doc__ or "")):
         if (parameters := _parameters(message)) is not None:

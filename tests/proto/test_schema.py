@@ -16,6 +16,7 @@ from minicaffe.proto import caffe_pb2, minicaffe_pb2
 
 HERE = Path(__file__).parent
 OURS = 10_000  # numbers of our own fields start here
+OUR_MESSAGES = {"LoaderParameter"}
 NVIDIAS = {(10, "raw_data_type"), (11, "raw_diff_type"), (12, "raw_data"), (13, "raw_diff")}
 
 
@@ -96,7 +97,7 @@ def test_every_field_is_caffes():
         field for field in theirs if field[0] == "BlobProto" and (field[2], field[1]) in NVIDIAS
     }
     assert len(blob) == 4
-    assert theirs - blob == caffes
+    assert {field for field in theirs - blob if field[0] not in OUR_MESSAGES} == caffes
 
 
 def test_every_enum_value_is_caffes():
@@ -109,7 +110,7 @@ def test_fields_of_our_own_are_off_by_default():
     ours = {field[:2]: field for field in fields() if field[2] >= OURS}
     assert {("LayerParameter", "origin"), ("SolverParameter", "warmup_iter")} <= set(ours)
     for (message, _), (*_, label, _, _, _, deprecated) in ours.items():
-        assert message in ("LayerParameter", "V1LayerParameter", "SolverState", "SolverParameter")
+        assert not message.startswith("V0")
         assert label in ("optional", "repeated")
         assert not deprecated
 

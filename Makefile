@@ -32,6 +32,7 @@ proto:  # needs pip install -e '.[proto]'; the result is committed
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/minicaffe.proto
 
 bench:  # needs PyTorch: see benchmarks/README.md
+	$(PYTHON) benchmarks/data.py
 	$(PYTHON) benchmarks/step_time.py benchmarks/nets/lenet.prototxt benchmarks/nets/cifar10_quick.prototxt
 
 gpu:

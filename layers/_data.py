@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from minicaffe.blob import Blob
 from minicaffe.data.image import HostArray
-from minicaffe.data.prefetch import Prefetcher
+from minicaffe.data.prefetch import Prefetcher, cores
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.proto.minicaffe_pb2 import TEST, LayerParameter
@@ -33,21 +33,28 @@ B_in = TypeVar("B_in", bound=Buffer, contravariant=True)
 class Filler(Protocol[B_in]):
     """What fills batches; the ``number``-th is the same whenever it is asked for."""
 
-    def __call__(self, buffer: B_in, number: int, stopped: Callable[[], bool], /) -> None:
-        """Fill ``buffer`` with batch ``number``; leave it half done when ``stopped``."""
+    def __call__(
+        self, buffer: B_in, number: int, stopped: Callable[[], bool], /
+    ) -> Iterable[Callable[[], None]] | None:
+        """Fill ``buffer`` with batch ``number``; leave it half done when ``stopped``.
+
+        See ``Prefetcher`` for what may be returned.
+        """
 
     def close(self) -> None:
         """Release files."""
 
 
 class DataLayer(Layer, Generic[B]):
-    """A layer without bottoms; a thread fills its tops ahead, from the first forward on.
+    """A layer without bottoms; threads fill its tops ahead, from the first forward on.
 
     A type overrides ``prepare``, ``make_filler`` and ``make_buffer``, and ``declared_image`` or
-    ``declared_shapes``. ``data_param.prefetch``
-    says for every type how many batches there are ready, as in the original.
+    ``declared_shapes``. For every type ``data_param.prefetch`` says how many batches there are
+    ready, as in the original, and ``loader_param.threads`` how many threads make them; the
+    batches are the same for any.
 
     Attributes:
+        loader_fields: of ``loader_param``, which ones the type heeds; others are refused.
         seed: of all that is random in the batches, which are numbered from 0; a resume sets it.
         rank, ranks: which of how many processes that share the data this is.
     """
@@ -55,6 +62,7 @@ class DataLayer(Layer, Generic[B]):
     num_bottom = Arity(0, 0)
     num_top = Arity(2, 2)
     reads_data = True
+    loader_fields: frozenset[str] = frozenset(["threads"])
 
     @abstractmethod
     def prepare(self, top: Sequence[Blob]) -> None:
@@ -80,6 +88,12 @@ class DataLayer(Layer, Generic[B]):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.data_param.prefetch == 0:
             raise LayerConfigError("prefetch is 0, expected at least 1 batch to have ready")
+        for field, _ in self.param.loader_param.ListFields():
+            if field.name not in self.loader_fields:
+                raise LayerConfigError(
+                    f"loader_param has {field.name}, expected {' or '.join(self.loader_fields)}: "
+                    f"{self.type} has no records to choose from"
+                )
         self.seed = int(self.device.rng.integers(2**32))
         self.rank, self.ranks = 0, 1
         self._taken = 0
@@ -95,7 +109,9 @@ class DataLayer(Layer, Generic[B]):
         if self._prefetcher is None:
             self._filler = self.make_filler()
             buffers = [self.make_buffer() for _ in range(self.param.data_param.prefetch + 1)]
-            self._prefetcher = Prefetcher(self._filler, buffers, self._taken)
+            self._prefetcher = Prefetcher(
+                self._filler, buffers, self._taken, self.param.loader_param.threads or cores()
+            )
         buffer = self._prefetcher.take()
         self._taken += 1
         for blob, array in zip(top, buffer.arrays, strict=False):
@@ -127,7 +143,7 @@ class DataLayer(Layer, Generic[B]):
             self.rank, self.ranks = rank, ranks
 
     def close(self) -> None:
-        """Stop the thread and close what it reads; a forward after that opens it again."""
+        """Stop the threads and close what it reads; a forward after that opens it again."""
         prefetcher, self._prefetcher = self._prefetcher, None
         if prefetcher is not None:
             self._waited += prefetcher.waited

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from typing import Any
 
 from minicaffe import log
 from minicaffe.blob import Blob
-from minicaffe.data.batch import Batch, BatchFiller
 from minicaffe.data.datum import DatumDecoder
-from minicaffe.data.source import open_database
-from minicaffe.data.transformer import Transformer
-from minicaffe.layers._data import DataLayer, check_moved, check_source
+from minicaffe.data.image import HostArray
+from minicaffe.data.source import Source, open_database
+from minicaffe.layers._data import check_moved, check_source
+from minicaffe.layers._images import ImageLayer
 from minicaffe.layers.base import Arity
 from minicaffe.layers.registry import register_layer
-from minicaffe.proto.minicaffe_pb2 import TRAIN
 
 
 @register_layer("Data")
-class Data(DataLayer[Batch]):
+class Data(ImageLayer):
     """The next N records of a database, transformed: ``(x - mean) * scale`` of a window of each.
 
     Records come in the order of their keys, round and round; a batch goes on at the start where
-    the end comes in its middle. A thread reads ahead, from the first forward on.
+    the end comes in its middle. Threads read ahead, from the first forward on.
 
     Shapes:
         top[0]  data   (N, C, h, w): an image's size, or the crop's; an image of another size
                 is allowed with N 1 alone
-        top[1]  label  (N,)
+        top[1]  label  (N,); (N, K) where records have K ``float_label``
     Definition: ``data_param`` (source, batch_size, backend, prefetch, rand_skip),
-    ``transform_param``. A relative source is looked for in the working directory.
+    ``transform_param``, ``loader_param``. A relative source is looked for in the working directory.
     After: src/caffe/layers/data_layer.cpp, base_data_layer.cpp, data_transformer.cpp, but for:
     ``rand_skip``, which 1.0 ignores, works; every batch has random numbers of its own, so that
     a run can be resumed at any; there are ``prefetch`` batches ready, not one fewer; and a
@@ -51,15 +50,7 @@ class Data(DataLayer[Batch]):
                 "force_encoded_color does nothing, as in Caffe 1.0: "
                 "write transform_param { force_color: true }",
             )
-        self._transformer = Transformer(
-            self.param.transform_param, train=self.param.phase == TRAIN, dtype=self.dtype
-        )
-        decoder = self._decoder()
-        with closing(open_database(param)) as source:
-            shape = self._transformer.shape(decoder(*next(source.records(0))).layout)
-        top[0].reshape((param.batch_size, *shape))
-        for blob in top[1:]:
-            blob.reshape((param.batch_size,))
+        self.prepare_images(top)
         log.info("data_layer.cpp:45", f"output data size: {','.join(map(str, top[0].shape))}")
 
     def declared_image(self) -> tuple[int, ...]:
@@ -69,19 +60,19 @@ class Data(DataLayer[Batch]):
             channels = len(transform.mean_value)
         return self.param.data_param.batch_size, channels, transform.crop_size, transform.crop_size
 
-    def make_filler(self) -> BatchFiller:
-        return BatchFiller(
-            open_database(self.param.data_param),
-            self._decoder(),
-            self._transformer,
-            seed=self.seed,
-            skip=self.skip(self.param.data_param.rand_skip),
-            rank=self.rank,
-            ranks=self.ranks,
-        )
+    def open_source(self) -> Source[bytes]:
+        return open_database(self.param.data_param)
 
-    def make_buffer(self) -> Batch:
-        return Batch(self.param.data_param.batch_size, self.dtype)
-
-    def _decoder(self) -> DatumDecoder:
+    def make_decoder(self) -> DatumDecoder:
         return DatumDecoder(self.param.data_param.source, self.param.transform_param)
+
+    def label_of(self, key: bytes, record: Any) -> float | HostArray:
+        return self.make_decoder().label(key, record)
+
+    @property
+    def batch_size(self) -> int:
+        return self.param.data_param.batch_size
+
+    @property
+    def first_record(self) -> int:
+        return self.skip(self.param.data_param.rand_skip)

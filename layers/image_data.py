@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minicaffe import log
 from minicaffe.blob import Blob
-from minicaffe.data.batch import Batch, BatchFiller
-from minicaffe.data.image_list import ImageList, ImageListDecoder, read_image_list
-from minicaffe.data.transformer import Transformer
+from minicaffe.data.bad_records import BadRecords
+from minicaffe.data.image import HostArray
+from minicaffe.data.image_list import Entry, ImageList, ImageListDecoder, read_image_list
 from minicaffe.errors import LayerConfigError
-from minicaffe.layers._data import DataLayer, check_moved, check_source
+from minicaffe.layers._data import check_moved, check_source
+from minicaffe.layers._images import ImageLayer
 from minicaffe.layers.registry import register_layer
-from minicaffe.proto.minicaffe_pb2 import TRAIN
+from minicaffe.proto.minicaffe_pb2 import LoaderParameter
+
+WHOLE = (1 << 32) - 1  # a shuffle_buffer that no list is longer than
 
 
 @register_layer("ImageData")
-class ImageData(DataLayer[Batch]):
+class ImageData(ImageLayer):
     """The next N images of a list, transformed: ``(x - mean) * scale`` of a window of each.
 
     The list has a line ``path label`` for each image, split at its last space. It is read round
-    and round; with ``shuffle`` in a new random order each time. A thread reads ahead, from the
-    first forward on.
+    and round; with ``shuffle`` in a new random order each time. Threads read ahead, from the
+    first forward on. With ``label_dim`` K, the last K words of a line are numbers, whole or not.
 
     Shapes:
         top[0]  data   (N, C, h, w), C 3 (blue, green, red) or 1; an image's size, new_height x
                 new_width, or the crop's. Without either, images of several sizes need N 1
-        top[1]  label  (N,)
+        top[1]  label  (N,); (N, K) where ``label_dim`` is over 1
     Definition: ``image_data_param`` (source, root_folder, batch_size, shuffle, rand_skip,
-    new_height, new_width, is_color), ``transform_param`` (its force_color and force_gray do
-    nothing: is_color does), ``data_param.prefetch``.
+    new_height, new_width, is_color, label_dim), ``transform_param`` (its force_color and
+    force_gray do nothing: is_color does), ``loader_param``, ``data_param.prefetch``.
     After: src/caffe/layers/image_data_layer.cpp, data_transformer.cpp, but for: the order
     depends on the run's seed and the number of the round alone, and each batch has random
     numbers of its own, so that a run can be resumed at any; several processes share the list
@@ -46,16 +51,15 @@ class ImageData(DataLayer[Batch]):
                 f"new_height is {param.new_height} and new_width {param.new_width}, expected "
                 "both or neither"
             )
-        self._transformer = Transformer(
-            self.param.transform_param, train=self.param.phase == TRAIN, dtype=self.dtype
-        )
         log.info("image_data_layer.cpp:38", f"Opening file {param.source}")
-        self._lines = read_image_list(param.source, param.root_folder)
+        bad = BadRecords() if self.param.loader_param.skip_bad else None
+        self._lines = read_image_list(
+            param.source, param.root_folder, param.label_dim, None if bad is None else bad.add
+        )
+        if bad is not None:
+            bad.report()
         log.info("image_data_layer.cpp:63", f"A total of {len(self._lines)} images.")
-        first = next(self._images().records(self.skip(param.rand_skip)))
-        shape = self._transformer.shape(self._decoder()(*first).layout)
-        top[0].reshape((param.batch_size, *shape))
-        top[1].reshape((param.batch_size,))
+        self.prepare_images(top)
         log.info("image_data_layer.cpp:90", f"output data size: {','.join(map(str, top[0].shape))}")
 
     def declared_image(self) -> tuple[int, ...]:
@@ -63,25 +67,36 @@ class ImageData(DataLayer[Batch]):
         channels = 3 if param.is_color else 1
         return param.batch_size, channels, crop or param.new_height, crop or param.new_width
 
-    def make_filler(self) -> BatchFiller:
-        return BatchFiller(
-            self._images(),
-            self._decoder(),
-            self._transformer,
-            seed=self.seed,
-            skip=self.skip(self.param.image_data_param.rand_skip),
-            rank=self.rank,
-            ranks=self.ranks,
-        )
-
-    def make_buffer(self) -> Batch:
-        return Batch(self.param.image_data_param.batch_size, self.dtype)
-
-    def _images(self) -> ImageList:
+    def open_source(self) -> ImageList:
         param = self.param.image_data_param
-        return ImageList(param.source, self._lines, self.seed if param.shuffle else None)
+        shuffled = param.shuffle and self.sampling is self.param.loader_param
+        seed = self.seed if shuffled else None
+        return ImageList(param.source, self._lines, seed, param.root_folder)
 
-    def _decoder(self) -> ImageListDecoder:
+    def make_decoder(self) -> ImageListDecoder:
         param = self.param.image_data_param
         size = (param.new_height, param.new_width) if param.new_height else None
         return ImageListDecoder(param.source, color=param.is_color, size=size)
+
+    def label_of(self, key: bytes, record: Entry) -> float | HostArray:
+        return np.asarray(record[1])
+
+    @property
+    def sampling(self) -> LoaderParameter:
+        """As the definition says; what is left of a list is shuffled after that, and as a whole."""
+        loader = self.param.loader_param
+        chosen = loader.balanced or loader.share_from > 0 or loader.share_to < 1
+        if not (chosen and self.param.image_data_param.shuffle):
+            return loader
+        result = LoaderParameter()
+        result.CopyFrom(loader)
+        result.shuffle_buffer = WHOLE
+        return result
+
+    @property
+    def batch_size(self) -> int:
+        return self.param.image_data_param.batch_size
+
+    @property
+    def first_record(self) -> int:
+        return self.skip(self.param.image_data_param.rand_skip)

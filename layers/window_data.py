@@ -8,6 +8,7 @@ import numpy as np
 
 from minicaffe import log
 from minicaffe.blob import Blob
+from minicaffe.data.augment import refuse
 from minicaffe.data.batch import Batch
 from minicaffe.data.image import HostArray, Layout
 from minicaffe.data.transformer import read_mean
@@ -27,14 +28,15 @@ class WindowData(DataLayer[Batch]):
     Each is scaled to a square of ``crop_size`` that has ``context_pad`` pixels of surroundings
     on each side; ``(x - mean) * scale`` of it is put out, and 0 for what lies outside of the
     image. Deprecated by Caffe itself. See ``data.window_file.WindowFile`` for the source, and
-    ``data.windows.place`` for the geometry. A thread reads ahead, from the first forward on.
+    ``data.windows.place`` for the geometry. Threads read ahead, from the first forward on.
 
     Shapes:
         top[0]  data   (N, 3, crop_size, crop_size), blue, green, red
         top[1]  label  (N,): 0 for background
     Definition: ``window_data_param`` (source, root_folder, batch_size, fg_threshold,
     bg_threshold, fg_fraction, context_pad, crop_mode, cache_images, scale);
-    ``transform_param`` (crop_size, mirror, mean_file, mean_value); ``data_param.prefetch``. As
+    ``transform_param`` (crop_size, mirror, mean_file, mean_value); ``data_param.prefetch``,
+    ``loader_param.threads``. As
     in Caffe ``scale`` is read where the others were of old: that of transform_param, where
     reading a file moves it, does nothing but for a warning.
     After: src/caffe/layers/window_data_layer.cpp (Girshick, Donahue, Darrell, Malik: Rich
@@ -114,6 +116,7 @@ class WindowData(DataLayer[Batch]):
             )
         if not 0 <= param.fg_fraction <= 1:
             raise LayerConfigError(f"fg_fraction is {param.fg_fraction:g}, expected 0 to 1")
+        refuse(transform, "WindowData warps its windows itself, and augments nothing")
 
     def _read_mean(self) -> HostArray:
         """The mean of the output's pixels: the middle of the mean image, or a value a channel."""

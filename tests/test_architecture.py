@@ -30,7 +30,7 @@ RANKS = [
     ["layers", "testing", "python_layer"],
     ["graph", "inputs", "params", "backward", "debug", "net", "gradcheck"],
     ["weights", "weights_file", "weights_diff"],
-    ["solvers", "definitions", "summary", "score", "report", "gradients"],
+    ["solvers", "definitions", "summary", "score", "report", "gradients", "features"],
     ["snapshot", "snapshot_check", "snapshot_file", "callbacks", "watch", "scaffold", "solver"],
     ["cli", "__main__"],
 ]

@@ -2,7 +2,7 @@
 
 After: tools/caffe.cpp (time). Differences: the gradients are cleared before each iteration, and
 the totals are sums of the iterations' times, without what the log takes; how long the forward
-pass waited for data is shown; ``--json``.
+pass waited for data is shown, and in how many iterations; ``--json``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Times:
         layers_forward, layers_backward: of each layer.
         layers_waiting: what of its forward pass a layer that reads ahead waited; None for others.
         forward, backward: of each iteration.
+        waiting: of each iteration, what all layers together waited for data.
     """
 
     layers_forward: list[float]
@@ -55,6 +56,7 @@ class Times:
     layers_waiting: list[float | None] = field(default_factory=list)
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
+    waiting: list[float] = field(default_factory=list)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,9 +102,15 @@ def _measure(net: Net, iterations: int) -> Times:
             net.device.xp.cuda.get_current_stream().synchronize()
         return (perf_counter() - start) * 1e3
 
-    waited = [getattr(step.layer, "waited", None) for step in net.steps]
+    def waited() -> list[float | None]:
+        """Milliseconds that each layer has waited for data so far; None for one that never does."""
+        seconds = [getattr(step.layer, "waited", None) for step in net.steps]
+        return [None if each is None else each * 1e3 for each in seconds]
+
+    begin = waited()
     for iteration in range(1, iterations + 1):
         net.clear_param_diffs()
+        before = _sum(waited())
         start = perf_counter()
         for index, step in enumerate(net.steps):
             times.layers_forward[index] += timed(step.layer.run_forward, step.bottom, step.top)
@@ -112,15 +120,20 @@ def _measure(net: Net, iterations: int) -> Times:
                 times.layers_backward[index] += timed(
                     step.layer.run_backward, step.top, step.propagate_down, step.bottom
                 )
+        times.waiting.append(_sum(waited()) - before)
         times.forward.append((middle - start) * 1e3)
         times.backward.append((perf_counter() - middle) * 1e3)
         both = log.number(times.forward[-1] + times.backward[-1])
         log.info("caffe.cpp:403", f"Iteration: {iteration} forward-backward time: {both} ms.")
     times.layers_waiting = [
-        None if before is None else (getattr(step.layer, "waited", before) - before) * 1e3
-        for step, before in zip(net.steps, waited, strict=True)
+        None if first is None or last is None else last - first
+        for first, last in zip(begin, waited(), strict=True)
     ]
     return times
+
+
+def _sum(milliseconds: list[float | None]) -> float:
+    return sum(each for each in milliseconds if each is not None)
 
 
 def _report(net: Net, times: Times, args: argparse.Namespace) -> dict[str, Any]:
@@ -161,6 +174,12 @@ def _report(net: Net, times: Times, args: argparse.Namespace) -> dict[str, Any]:
     waiting = [layer["waiting_ms"] for layer in layers if "waiting_ms" in layer]
     if waiting:
         log.info("caffe.cpp:421", f"Average waiting for data: {log.number(sum(waiting))} ms.")
+        late = sum(each > 0 for each in times.waiting)
+        log.info(
+            "caffe.cpp:421",
+            f"Waited for data in {late} of {iterations} iterations, "
+            f"{log.number(max(times.waiting))} ms at most.",
+        )
     log.info("caffe.cpp:423", f"Total Time: {log.number(total)} ms.")
     log.info("caffe.cpp:424", "*** Benchmark ends ***")
     return {
@@ -171,6 +190,7 @@ def _report(net: Net, times: Times, args: argparse.Namespace) -> dict[str, Any]:
         "iterations": iterations,
         **means,
         "total_ms": total,
+        **({"waiting_ms": times.waiting} if waiting else {}),
         "iteration_ms": [f + b for f, b in zip(times.forward, times.backward, strict=True)],
         "layers": layers,
     }

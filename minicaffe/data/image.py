@@ -43,11 +43,11 @@ class Layout(NamedTuple):
 
 
 class Image(NamedTuple):
-    """One decoded record: ``layout.nbytes`` contiguous bytes, and the label."""
+    """One decoded record: ``layout.nbytes`` contiguous bytes, and the label, or (K,) labels."""
 
     layout: Layout
     data: bytes | memoryview
-    label: float
+    label: float | HostArray
 
 
 def key_text(key: bytes) -> str:

@@ -50,12 +50,16 @@ class ImageReader:
         import cv2  # takes 0.1 s to load: most nets read databases
 
         pixels: HostArray | None = None
+        reason = ": damaged?"
         if data:
             flag = cv2.IMREAD_COLOR if self._color else cv2.IMREAD_GRAYSCALE
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+            try:
+                pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+            except cv2.error as error:  # a size that it refuses to make room for, say
+                reason = f": {' '.join(str(error).split())}"
         if pixels is None:
             raise DataError(
-                f"{len(data)} bytes are no image that OpenCV can decode: damaged?",
+                f"{len(data)} bytes are no image that OpenCV can decode{reason}",
                 self._source,
                 key_text(key),
             )

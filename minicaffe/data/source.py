@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from minicaffe.errors import DataError, LayerConfigError, did_you_mean
 from minicaffe.proto.minicaffe_pb2 import DataParameter
 
 Record = TypeVar("Record", covariant=True)
+T = TypeVar("T")
+SETS = ("fashion-mnist", "mnist", "cifar100", "cifar10")  # of ``minicaffe data``
 LMDB_FILE, LEVELDB_FILE = "data.mdb", "CURRENT"  # that every database of the kind has
 
 
@@ -36,12 +39,29 @@ class Source(Protocol[Record]):
         """Release files; iterators of ``records`` are not to be used any more."""
 
 
-def open_database(param: DataParameter) -> Source[bytes]:
+@runtime_checkable
+class IndexedSource(Source[Record], Protocol[Record]):
+    """A source that can find records, and look at them without reading the whole of each."""
+
+    def select(self, numbers: Iterable[int]) -> Iterator[tuple[bytes, Record]]:
+        """(key, record) of each of ``numbers``, which are less than the number of records."""
+
+    def keys(self) -> Iterator[bytes]:
+        """The key of each record, in order."""
+
+    def scan(self, look: Callable[[bytes, Any], T]) -> Iterator[T]:
+        """``look(key, record)`` of each record, in order; it is bytes, or a view of bytes."""
+
+    def expect(self, first: int, last: int) -> None:
+        """Records ``first`` to ``last`` are wanted soon, in any order."""
+
+
+def open_database(param: DataParameter) -> IndexedSource[bytes]:
     """The database that ``param`` names, opened for reading.
 
     Raises:
         DataError: there is none, or it is damaged or of another kind.
-        LayerConfigError: ``backend`` is not that of the database, or is LevelDB.
+        LayerConfigError: ``backend`` is not that of the database.
     """
     kind = _kind(param.source)
     if param.backend == DataParameter.LMDB:
@@ -55,9 +75,9 @@ def open_database(param: DataParameter) -> Source[bytes]:
         raise LayerConfigError(
             f"backend is {found}, but {param.source} is an LMDB: write backend: LMDB"
         )
-    raise LayerConfigError(
-        "backend is LEVELDB, expected LMDB: this version reads no LevelDB; convert the database"
-    )
+    from minicaffe.data.leveldb_source import LevelDbSource
+
+    return LevelDbSource(param.source)
 
 
 def _kind(source: str) -> str | None:
@@ -103,4 +123,6 @@ def _close_databases(path: Path) -> str:
 
 
 def _recipe(path: Path) -> str:
-    return "; `minicaffe data mnist` makes it" if "mnist" in path.name.lower() else ""
+    name = re.sub("[_-]", "", path.name.lower())
+    sets = [each for each in SETS if each.replace("-", "") in name]
+    return f"; `minicaffe data {sets[0]}` makes it" if sets else ""

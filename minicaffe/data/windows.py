@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from minicaffe.data.image import HostArray, key_text
 from minicaffe.data.image_file import ImageReader
 from minicaffe.data.window_file import CHANNELS, Window, WindowFile
 from minicaffe.errors import DataError
+
+PART = 8  # windows that a thread warps at a time
 
 
 class Place(NamedTuple):
@@ -150,19 +153,31 @@ class WindowFiller:
         self._reader = ImageReader(windows.name)
         self._cache: dict[str, bytes] | None = {} if cache else None
 
-    def __call__(self, batch: Batch, number: int, stopped: Callable[[], bool]) -> None:
-        """Fill ``batch`` as the ``number``-th, from 0; leave it half done when ``stopped``.
+    def __call__(
+        self, batch: Batch, number: int, stopped: Callable[[], bool]
+    ) -> list[Callable[[], None]]:
+        """Parts that fill ``batch`` as the ``number``-th, from 0; half done when ``stopped``.
 
         Raises:
-            DataError: an image cannot be read, or a window lies outside of it.
+            DataError: from a part, an image cannot be read, or a window lies outside of it.
         """
         size = len(batch.labels)
         rng = np.random.default_rng([self._seed, number * self._ranks + self._rank])
+        chances = rng.random((size, 2))
         batch.fit((CHANNELS, self._crop, self._crop))
-        for index, (which, turn) in enumerate(rng.random((size, 2))):
+        return [
+            partial(self._fill, batch, chances, range(begin, min(begin + PART, size)), stopped)
+            for begin in range(0, size, PART)
+        ]
+
+    def _fill(
+        self, batch: Batch, chances: HostArray, part: range, stopped: Callable[[], bool]
+    ) -> None:
+        for index in part:
             if stopped():
                 return
-            is_background = index < size - self._foreground
+            which, turn = chances[index]
+            is_background = index < len(batch.labels) - self._foreground
             kind = self._windows.background if is_background else self._windows.foreground
             window = kind[int(which * len(kind))]
             batch.labels[index] = window.label

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from zlib import crc32
+
 import cv2
 import numpy as np
 import pytest
@@ -56,3 +59,15 @@ def test_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=f"cannot be read: .*, looked for in {tmp_path}$"):
         ImageReader("list")("i.png", b"k")
+
+
+def test_a_size_that_opencv_refuses_is_a_damaged_file(tmp_path):
+    """It raises an error of its own instead of returning none."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+    with pytest.raises(DataError, match=r"no image that OpenCV can decode: .*PIXELS"):
+        ImageReader("list").decode(file, b"line 3")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minicaffe.data.image_list import ImageList, ImageListDecoder, Line, read_image_list
+from minicaffe.errors import DataError
 
 LINES = [Line(2 * i + 1, f"{i}.png", 10 * i) for i in range(5)]
 
@@ -56,3 +57,40 @@ def test_decodes(tmp_path, rng, color, size):
     assert image.layout[:3] == (channels, *(size or (5, 7)))
     assert image.label == 4
     assert bytes(image.data) == expected.tobytes()
+
+
+def test_any_of_them_and_what_they_are_called():
+    lines = [Line(i, f"root/{i}.png", 10 * i) for i in range(4)]
+    images = ImageList("list", lines, 3, root="root/")
+    assert [record for _, record in images.select([2, 0, 2])] == [
+        ("root/2.png", 20),
+        ("root/0.png", 0),
+        ("root/2.png", 20),
+    ]
+    assert list(images.keys()) == [b"0.png", b"1.png", b"2.png", b"3.png"]
+    assert list(images.scan(lambda key, record: record[1])) == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "expected"),
+    [
+        ("a b.png 1.5 -2e3 7", 3, ("a b.png", (1.5, -2000, 7))),
+        ("a.png\t1   2", 2, ("a.png", (1, 2))),
+        ("a 1 2", 1, ("a 1", 2)),
+    ],
+)
+def test_several_labels(tmp_path, text, count, expected):
+    (tmp_path / "l").write_text(text)
+    ((_, *found),) = read_image_list(str(tmp_path / "l"), labels=count)
+    assert tuple(found) == expected
+
+
+def test_lines_without_a_label_are_handed_to_whoever_asks(tmp_path):
+    (tmp_path / "l").write_text("a 1\nb\nc x\nd 4\n")
+    bad = []
+    lines = read_image_list(str(tmp_path / "l"), bad=lambda key, error: bad.append((key, error)))
+    assert [line.number for line in lines] == [1, 4]
+    assert [key for key, _ in bad] == [b"line 2", b"line 3"]
+    (tmp_path / "none").write_text("a\n")
+    with pytest.raises(DataError, match="no line is left, expected an image's path"):
+        read_image_list(str(tmp_path / "none"), bad=lambda key, error: None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from itertools import islice
 
 import lmdb
 import pytest
 
+from minicaffe.data import lmdb_pages
 from minicaffe.data.lmdb_source import LmdbSource
 from minicaffe.data.lmdb_writer import write_lmdb
 from minicaffe.errors import DataError
@@ -51,6 +53,62 @@ def test_two_may_read_one_database(path):
     del a
     first.close()
     assert next(b) == RECORDS[1]
+
+
+def test_select(tmp_path):
+    records = [(b"%08d" % index, b"%d" % index * (index % 60)) for index in range(2000)]
+    write_lmdb(tmp_path / "large", records)
+    source = LmdbSource(str(tmp_path / "large"))
+    numbers = [3, 4, 4, 19, 20, 1999, 0, 700, 690, 1500]
+    assert list(source.select(numbers)) == [records[number] for number in numbers]
+    source.expect(3, 1999)
+
+
+def test_keys_and_scan(path):
+    source = LmdbSource(str(path))
+    assert list(source.keys()) == [key for key, _ in RECORDS]
+    assert list(source.scan(lambda key, record: (key, bytes(record)))) == RECORDS
+
+
+def test_threads_read_one_database(tmp_path):
+    records = [(b"%08d" % index, b"%d" % index * 300) for index in range(3000)]
+    write_lmdb(tmp_path / "large", records)
+    source, right = LmdbSource(str(tmp_path / "large")), []
+
+    def read(first):
+        found = list(islice(source.records(first, 4), 1000))
+        right.append(found == [records[(first + 4 * i) % 3000] for i in range(1000)])
+
+    threads = [threading.Thread(target=read, args=(first,)) for first in (0, 1001, 2002, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert right == [True] * 4
+
+
+def test_closed_is_closed_but_iterators_go_on(path):
+    source = LmdbSource(str(path))
+    started, waiting = source.records(0), source.records(2)
+    next(started)
+    source.close()
+    with pytest.raises(DataError, match=f"^{path}: has been closed"):
+        source.records(0)
+    assert [next(started), next(waiting)] == [RECORDS[1], RECORDS[2]]
+
+
+def test_refuses_damage_when_it_comes_to_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(lmdb_pages, "GROUP", 4)
+    records = [(b"%08d" % index, bytes([7]) * 1000) for index in range(100)]
+    write_lmdb(tmp_path / "db", records)
+    with (tmp_path / "db" / "data.mdb").open("r+b") as file:
+        data = file.read()
+        file.seek(data.index(b"00000090") // 4096 * 4096 + 10)
+        file.write(b"\xff\xff")  # the kind of page, which makes the library abort
+    found = LmdbSource(str(tmp_path / "db")).records(0)
+    assert next(found) == records[0]
+    with pytest.raises(DataError, match=r"data\.mdb: page \d+ is damaged: copy or make"):
+        list(islice(found, 100))
 
 
 def test_closes_it(path):

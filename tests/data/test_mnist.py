@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minicaffe.data.lmdb_writer import write_lmdb
-from minicaffe.data.mnist import FILES, is_written, read_parts
+from minicaffe.data.download import Remote
+from minicaffe.data.mnist import KEYS, IdxSet, read_parts
 from minicaffe.errors import DataError
 from minicaffe.proto.minicaffe_pb2 import Datum
 from tests.data.mnist_files import digits, idx, write_files
@@ -22,7 +24,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 def test_the_files_of_the_repository_are_mnist():
     (train, test), others = read_parts(MNIST)
     assert not others
-    assert (train.images.shape, test.images.shape) == ((60000, 28, 28), (10000, 28, 28))
+    assert (train.images.shape, test.images.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
     assert train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert np.bincount(test.labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
@@ -33,7 +35,7 @@ def test_others_of_its_form_are_named(tmp_path):
     write_files(tmp_path, digits())
     parts, others = read_parts(tmp_path)
     assert [(part.name, len(part)) for part in parts] == [("train", 30), ("test", 20)]
-    assert len(others) == len(FILES) == 4
+    assert len(others) == len(KEYS) == 4
 
 
 def test_records_are_datums(tmp_path):
@@ -84,19 +86,18 @@ def test_refuses_files_that_do_not_fit(tmp_path, name, array, message):
         read_parts(tmp_path)
 
 
-def test_is_written(tmp_path):
-    (train, test), _ = read_parts(write_files(tmp_path, digits()))
-    assert not is_written(tmp_path / "db", train)
-    write_lmdb(tmp_path / "db", train.records())
-    assert is_written(tmp_path / "db", train)
-    with pytest.raises(DataError, match="db: holds 30 records that are not those"):
-        is_written(tmp_path / "db", test)
-
-
-def test_one_other_record_is_seen(tmp_path):
-    (train, _), _ = read_parts(write_files(tmp_path, digits()))
-    records = list(train.records())
-    records[-1] = (records[-1][0], records[-2][1])
-    write_lmdb(tmp_path / "db", records)
-    with pytest.raises(DataError, match="holds 30 records that are not those"):
-        is_written(tmp_path / "db", train)
+@pytest.mark.parametrize("packed", [True, False])
+def test_fashion_is_told_by_its_files(tmp_path, packed):
+    """Its checksums are published for the gzipped files alone."""
+    files = write_files(tmp_path, digits())
+    if not packed:
+        for path in list(files.iterdir()):
+            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+            path.unlink()
+    remotes = {}
+    for key in KEYS:
+        raw = gzip.compress(idx(digits()["{}-{}-idx{}-ubyte".format(*key)]), mtime=0)
+        name = "{}-{}-idx{}-ubyte.gz".format(*key)
+        remotes[key] = Remote(name, len(raw), "md5", hashlib.md5(raw).hexdigest(), ())
+    others = read_parts(files, IdxSet("Fashion-MNIST", {}, remotes))[1]
+    assert len(others) == (0 if packed else 4)

@@ -7,6 +7,7 @@ import re
 import pytest
 from google.protobuf import text_format
 
+from minicaffe.data.leveldb_writer import write_leveldb
 from minicaffe.data.source import open_database
 from minicaffe.errors import DataError, LayerConfigError
 from minicaffe.proto.minicaffe_pb2 import DataParameter
@@ -17,8 +18,7 @@ from tests.data.databases import make_lmdb, numbered
 def folder(tmp_path, monkeypatch):
     """The working directory: an LMDB "train_lmdb", a LevelDB "train_leveldb", other things."""
     make_lmdb(tmp_path / "train_lmdb", numbered(3))
-    (tmp_path / "train_leveldb").mkdir()
-    (tmp_path / "train_leveldb" / "CURRENT").write_text("MANIFEST-000004\n")
+    write_leveldb(tmp_path / "train_leveldb", [(b"0", b"a"), (b"1", b"b")])
     (tmp_path / "tain_lmdb").mkdir()
     (tmp_path / "list.txt").write_text("a.png 0\n")
     monkeypatch.chdir(tmp_path)
@@ -32,6 +32,13 @@ def open_text(text):
 def test_lmdb(folder):
     source = open_text('source: "train_lmdb" backend: LMDB')
     assert (source.name, len(source)) == ("train_lmdb", 3)
+    source.close()
+
+
+@pytest.mark.parametrize("backend", ["", "backend: LEVELDB"])
+def test_leveldb(folder, backend):
+    source = open_text(f'source: "train_leveldb" {backend}')
+    assert (source.name, len(source)) == ("train_leveldb", 2)
     source.close()
 
 
@@ -82,9 +89,9 @@ def test_lmdb(folder):
             "backend is LEVELDB, but train_lmdb is an LMDB: write backend: LMDB",
         ),
         (
-            'source: "train_leveldb" backend: LEVELDB',
-            LayerConfigError,
-            "backend is LEVELDB, expected LMDB: this version reads no LevelDB",
+            'source: "tain_lmdb" backend: LEVELDB',
+            DataError,
+            "tain_lmdb: no LevelDB: CURRENT: No such file",
         ),
         ('source: "train_lvldb"', DataError, "did you mean 'train_leveldb'?"),
         ('source: "tain_lmdb" backend: LMDB', DataError, "tain_lmdb: no LMDB: data.mdb: No such"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from google.protobuf import text_format
 
 from minicaffe.blob_proto import array_to_proto
+from minicaffe.data.augment import Draw, mixtures
+from minicaffe.data.geometry import Size, Window, random_sides, resize, windows_of
 from minicaffe.data.image import Layout
 from minicaffe.data.transformer import Transformer, read_mean
 from minicaffe.errors import DataError, LayerConfigError
@@ -112,10 +115,161 @@ def test_a_crop_of_the_whole_image_in_train(x):
         ("crop_size: 3", True, 3),
         ("crop_size: 3", False, 0),
         ("scale: 2", True, 0),
+        ("rotation: 5", True, 12),
+        ("rotation: 5", False, 0),
+        ("rotation: 5 mirror: true", False, 3),
     ],
 )
-def test_says_whether_it_needs_chances(text, train, draws):
+def test_says_how_many_chances_it_needs(text, train, draws):
     assert transformer(text, train).draws == draws
+
+
+COLOURS = "brightness: 0.25 contrast: 0.5 saturation: 0.5 hue: 0.25 "
+RESIZED = "crop_size: 5 resized_crop_min_area: 0.1 resized_crop_max_aspect: 2 "
+CASES = [
+    COLOURS,
+    RESIZED,
+    "rotation: 30 crop_size: 5",
+    "cutout_size: 4",
+    RESIZED + COLOURS + "rotation: 90 cutout_size: 3",
+]
+BASE = " mirror: true scale: 0.5 mean_value: 100 mean_value: 110 mean_value: 120 "
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_test_phase_is_as_without_augmentation(x, text):
+    text = text if "crop_size" in text else "crop_size: 6 " + text
+    found = transform(transformer(text + BASE), x, np.zeros((5, 3)))
+    plain = f"crop_size: {5 if 'crop_size: 5' in text else 6} {BASE}"
+    np.testing.assert_array_equal(found, transform(transformer(plain), x, np.zeros((5, 3))))
+
+
+def test_chances_in_the_middle_change_nothing(x, mean_file):
+    text = f'{COLOURS} crop_size: 5 mirror: true scale: 0.5 mean_file: "{mean_file[0]}"'
+    it = transformer(text, train=True)
+    chances = np.full((5, it.draws), 0.5)
+    chances[:, :3] = [
+        [0.2, 0.3, 0.9],
+        [0.8, 0, 0],
+        [0, 0.99, 0.99],
+        [0.9, 0.5, 0.1],
+        [0.1, 1e-9, 0],
+    ]
+    found = transform(it, x, chances)
+    plain = transformer(text.removeprefix(COLOURS), train=True)
+    np.testing.assert_array_equal(found, transform(plain, x, chances[:, :3]))
+
+
+def test_a_rotation_by_nothing_is_a_random_crop(x):
+    it = transformer(f"rotation: 30 crop_size: 5 {BASE}", train=True)
+    chances = np.full((5, it.draws), 0.5)
+    chances[:, :3] = [
+        [0.2, 0.3, 0.9],
+        [0.8, 0, 0],
+        [0, 0.99, 0.99],
+        [0.9, 0.5, 0.1],
+        [0.1, 1e-9, 0],
+    ]
+    plain = transformer(f"crop_size: 5 {BASE}", train=True)
+    np.testing.assert_array_equal(transform(it, x, chances), transform(plain, x, chances[:, :3]))
+
+
+def test_resized_crops_show_the_window_that_chance_has_taken(x):
+    it = transformer(RESIZED + BASE, train=True)
+    chances = np.random.default_rng(8).random((5, it.draws))
+    sides = random_sides(Size(8, 11), chances[:, Draw.AREA], chances[:, Draw.ASPECT], 0.1, 2)
+    windows = windows_of(Size(8, 11), sides, chances[:, [Draw.TOP, Draw.LEFT]]).tolist()
+    expected = np.empty((5, 3, 5, 5), np.uint8)
+    for image, window, planes in zip(x, windows, expected, strict=True):
+        for source, target in zip(image, planes, strict=True):
+            resize(source, Window(*window), target)
+    plain = transform(transformer(BASE), expected, chances[:, :3], Layout(3, 5, 5))
+    np.testing.assert_array_equal(transform(it, x, chances), plain)
+
+
+def test_order_of_all_operations(rng):
+    """A whole square image, turned by a quarter: so that each value can be followed."""
+    x = rng.integers(0, 256, (1, 3, 8, 8)).astype(np.uint8)
+    text = BASE + COLOURS + "rotation: 180 cutout_size: 2 crop_size: 8"
+    it = transformer(text, train=True)
+    chances = np.array([[0.1, 0, 0, 0, 0, 0.75, 0.9, 0.2, 0.7, 0.8, 0.5, 0.25]])
+    found = transform(it, x, chances, Layout(3, 8, 8))
+    turned = np.rot90(x[0], axes=(1, 2)).astype(np.float64)
+    mix = mixtures(np.array([1 + 0.4 * 0.5]), np.array([0.6 * 0.25]))[0]
+    m, offset = turned.mean(), 0.8 * 0.25 * 255
+    pixels = 0.7 * np.einsum("ck,khw->chw", mix, turned - m) + m + offset
+    expected = (pixels[..., ::-1] - np.array([100, 110, 120]).reshape(3, 1, 1)) * 0.5
+    expected[:, 3:5, 1:3] = 0
+    np.testing.assert_allclose(found[0], expected, atol=1e-10)
+
+
+def test_a_mean_image_keeps_its_place_when_colours_change(x, mean_file):
+    path, mean = mean_file
+    it = transformer(f'brightness: 0.5 crop_size: 5 mirror: true mean_file: "{path}"', train=True)
+    chances = np.full((5, it.draws), 0.75)
+    chances[:, 0] = [0, 1, 0, 1, 0]
+    found = transform(it, x, chances)
+    for n in range(5):
+        expected = (x[n] + 63.75 - mean)[:, 3:8, 5:10]
+        expected = expected[..., ::-1] if n % 2 == 0 else expected
+        np.testing.assert_allclose(found[n], expected, atol=1e-10)
+
+
+def test_brightness_of_floats_is_a_share_of_their_largest():
+    x = np.zeros((2, 1, 2, 3), np.float32)
+    x[0, 0, 1, 2], x[1, 0, 0, 0] = 2, -8
+    it = transformer("brightness: 0.5", train=True)
+    found = transform(it, x, np.full((2, it.draws), 1 - 2**-30), Layout(1, 2, 3, np.float32))
+    np.testing.assert_allclose(found - x, np.array([1, 4]).reshape(2, 1, 1, 1) * np.ones(x.shape))
+
+
+def resized_crops(rng, layout, count):
+    it = transformer(RESIZED + BASE, train=True)
+    x = (rng.random((count, *layout.shape)) * 255).astype(layout.dtype)
+    return transform(it, x, rng.random((count, it.draws)), layout)
+
+
+def test_a_resized_crop_may_be_larger_than_the_image(rng):
+    assert resized_crops(rng, Layout(3, 3, 4), 2).shape == (2, 3, 5, 5)
+
+
+@pytest.mark.parametrize("text", CASES)
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_batches_are_the_sum_of_their_images_in_any_thread(rng, text, interleaved, dtype):
+    layout = Layout(3, 8, 11, dtype, interleaved)
+    it = transformer(text + BASE, train=True, dtype=np.float32)
+    x = (rng.random((24, *layout.shape)) * 255).astype(dtype)
+    chances = rng.random((24, it.draws))
+    whole = transform(it, x, chances, layout)
+    assert np.isfinite(whole).all()
+
+    def part(n):
+        return transform(it, x[n : n + 1], chances[n : n + 1], layout)
+
+    with ThreadPoolExecutor(4) as pool:
+        np.testing.assert_array_equal(np.concatenate(list(pool.map(part, range(24)))), whole)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_bytes_and_floats_agree(rng, text):
+    x = rng.integers(0, 256, (6, *LAYOUT.shape)).astype(np.uint8)
+    it = transformer(text + BASE.replace("0.5", "1"), train=True)
+    chances = rng.random((6, it.draws))
+    chances[:, Draw.BRIGHTNESS] = 0.5
+    as_bytes = transform(it, x, chances)
+    as_floats = transform(it, x.astype(np.float32), chances, LAYOUT._replace(dtype=np.float32))
+    np.testing.assert_allclose(as_bytes, as_floats, atol=3)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_other_numbers_of_channels(rng, channels, interleaved):
+    text = RESIZED + "rotation: 10 brightness: 0.1 contrast: 0.1 cutout_size: 2"
+    it = transformer(text, train=True)
+    layout = Layout(channels, 8, 11, np.uint8, interleaved)
+    x = rng.integers(0, 256, (3, *layout.shape)).astype(np.uint8)
+    assert transform(it, x, rng.random((3, 12)), layout).shape == (3, channels, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +281,8 @@ def test_says_whether_it_needs_chances(text, train, draws):
             LAYOUT,
             r"mean_value is given 2 times, expected once, or once for each of 3 channel\(s\)",
         ),
+        ("hue: 0.1", Layout(1, 8, 11), "hue is 0.1, expected 0: an image has 1"),
+        ("crop_size: 6 cutout_size: 7", LAYOUT, "cutout_size is 7, expected at most 6"),
         ("", Layout(0, 8, 11), "an image is 0 x 8 x 11, expected at least one pixel"),
         ("", Layout(3, -8, -11), "an image is 3 x -8 x -11"),
     ],
@@ -146,6 +302,16 @@ def test_refuses_images_that_the_mean_image_does_not_fit(mean_file, layout):
 def test_refuses_two_means(mean_file):
     with pytest.raises(LayerConfigError, match="mean_file and mean_value are both given"):
         transformer(f'mean_file: "{mean_file[0]}" mean_value: 3')
+
+
+def test_refuses_augmentation_that_makes_no_sense_in_any_phase():
+    with pytest.raises(LayerConfigError, match="resized_crop_min_area is given without crop_size"):
+        transformer("resized_crop_min_area: 0.1")
+
+
+def test_test_phase_needs_images_as_large_as_the_crop():
+    with pytest.raises(LayerConfigError, match="crop_size is 5, expected at most 4"):
+        transformer(RESIZED).shape(Layout(3, 4, 11))
 
 
 def test_mean_file_with_a_shape(tmp_path, rng):

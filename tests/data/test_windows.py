@@ -113,7 +113,8 @@ def test_stops_between_windows(tmp_path, image):
     it = filler(tmp_path, ["1 0.9 0 0 2 2", "0 0.1 0 0 2 2"], 3)
     batch, asked = Batch(4), iter([False, False, True])
     batch.labels[:] = -1
-    it(batch, 0, lambda: next(asked))
+    for part in it(batch, 0, lambda: next(asked)):
+        part()
     assert batch.labels.tolist() == [0, 0, -1, -1]
 
 

@@ -61,7 +61,7 @@ def golden_cases():
 
 
 def test_there_are_golden_cases():
-    assert len(golden_cases()) == 7
+    assert len(golden_cases()) == 8
 
 
 @pytest.mark.parametrize("case", golden_cases())

@@ -211,6 +211,7 @@ def test_backward_does_nothing(run):
         (text("fg_fraction: nan"), "fg_fraction is nan, expected 0 to 1"),
         (text("", 'mean_value: 3 mean_file: "m"'), "mean_file and mean_value are both given"),
         (text("", "mean_value: [1, 2]"), "mean_value is given 2 times, expected once, or once"),
+        (text("", "rotation: 5"), "rotation is given, expected none: WindowData warps"),
         (text() + " data_param { prefetch: 0 }", "prefetch is 0, expected at least 1 batch"),
     ],
 )

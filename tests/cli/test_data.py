@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from minicaffe.cli.main import main
-from minicaffe.data import mnist
 from minicaffe.data.lmdb_source import LmdbSource
+from minicaffe.data.parts import Part
 from minicaffe.proto.minicaffe_pb2 import Datum
 from tests.data.mnist_files import digits, write_files
 
@@ -60,6 +60,7 @@ def test_other_files_of_its_form(files, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         f"read {files}: not the standard MNIST, verified",
+        f"new folders: {tmp_path}/new, {tmp_path}/new/folder",
         f"{tmp_path}/new/folder/mnist_train_lmdb: 30 records written",
         f"{tmp_path}/new/folder/mnist_test_lmdb: 20 records written",
     ]
@@ -141,22 +142,29 @@ def test_needs_a_place_to_write_to(files, tmp_path, monkeypatch, capsys):
 def test_needs_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("minicaffe.models.__path__", [str(tmp_path)])
-    assert data("--to", tmp_path) == 1
-    assert "no folder models/lenet/data in" in capsys.readouterr().err
+    assert data("--to", tmp_path, "--mirror", "http://127.0.0.1:1") == 1
+    assert capsys.readouterr().err == (
+        "minicaffe: error: train-images-idx3-ubyte.gz: cannot be downloaded: "
+        "http://127.0.0.1:1/train-images-idx3-ubyte.gz: Connection refused; or fetch "
+        "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
+        "t10k-labels-idx1-ubyte.gz by hand, from http://127.0.0.1:1/, and name their folder with "
+        "--from DIR\n"
+    )
+    assert names(tmp_path) == []
     assert data("--from", tmp_path / "no", "--to", tmp_path) == 1
     assert "no: expected train-images-idx3-ubyte.gz, " in capsys.readouterr().err
 
 
 def test_interrupted(files, tmp_path, monkeypatch, capsys):
-    real = mnist.Part.records
+    real = Part.records
 
     def interrupted(part):
         yield from islice(real(part), 5)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mnist.Part, "records", interrupted)
+    monkeypatch.setattr(Part, "records", interrupted)
     assert data("--from", files, "--to", tmp_path / "out") == 130
-    assert names(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_terminal_gets_a_bar(files, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,150 @@
+"""``minicaffe convert_imageset``: a database of the images that a text file lists.
+
+After: tools/convert_imageset.cpp. Differences: see ``minicaffe.data.convert``; and the database
+takes its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from minicaffe import log
+from minicaffe.cli import _databases
+from minicaffe.errors import MinicaffeError
+
+if TYPE_CHECKING:
+    from minicaffe.data.convert import Conversion
+
+REPORT = 1000  # images between lines of the log
+EPILOG = """\
+LISTFILE has a line "path label" for each image, a path below ROOTFOLDER and a whole number; with
+--label_dim K, a path and K numbers. An image that cannot be read ends the conversion with nothing
+written, unless --skip-bad is given; Caffe left it out. A conversion that is killed or interrupted
+leaves no database; start it again.
+
+examples:
+  minicaffe convert_imageset --shuffle --resize_height=256 --resize_width=256 \\
+      imagenet/train/ train.txt train_lmdb
+  minicaffe convert_imageset --encoded --encode_type jpg images/ list.txt db
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "convert_imageset",
+        help="make a database of image files",
+        description="Make a database, for a Data layer, of the images that a text file lists.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("root", metavar="ROOTFOLDER", help="folder of the images; may be ''")
+    parser.add_argument("list", metavar="LISTFILE", help="text file with a line for each image")
+    parser.add_argument("database", metavar="DB_NAME", help="folder of the database to make")
+    _databases.add_switch(parser, "gray", "one channel, not three (blue, green, red)")
+    _databases.add_switch(parser, "shuffle", "put them in a random order")
+    parser.add_argument(
+        "--seed", type=_databases.number, metavar="N", help="of that order (default: a new one)"
+    )
+    _databases.add_backend(parser, "lmdb")
+    for side in ("width", "height"):
+        parser.add_argument(
+            f"--resize_{side}",
+            type=_databases.number,
+            default=0,
+            metavar="N",
+            help=f"scale images to this {side} (default: 0, as they are)",
+        )
+    _databases.add_switch(parser, "check_size", "refuse images whose size is not the first's")
+    _databases.add_switch(parser, "encoded", "write image files, not their pixels")
+    parser.add_argument(
+        "--encode_type",
+        default="",
+        metavar="EXT",
+        help="format of those files: png, jpg, ... (default: as each image is)",
+    )
+    parser.add_argument(
+        "--label_dim",
+        type=_databases.number,
+        default=0,
+        metavar="K",
+        help="numbers, whole or not, after each path (default: 0, for one whole number)",
+    )
+    _databases.add_switch(parser, "force", "replace a database that is there already")
+    _databases.add_common(parser, "decode and encode")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert."""
+    from minicaffe.data.convert import convert, read_entries, shuffled
+    from minicaffe.data.database_writer import write_database
+    from minicaffe.data.thread_map import BadItems, cores
+
+    conversion = _conversion(args)
+    _databases.check_free(args.database, force=args.force)
+    bad = BadItems("io.cpp:82", skip=args.skip_bad)
+    entries = read_entries(args.list, args.label_dim, bad)
+    listed = len(entries) + bad.count
+    if args.shuffle:
+        seed = secrets.randbits(32) if args.seed is None else args.seed
+        log.info("convert_imageset.cpp:83", f"Shuffling data with --seed {seed}")
+        entries = shuffled(entries, seed)
+    log.info("convert_imageset.cpp:86", f"A total of {len(entries)} images.")
+    if args.encode_type and not args.encoded:
+        log.info("convert_imageset.cpp:89", "encode_type specified, assuming encoded=true.")
+    records = convert(
+        entries, conversion, bad, threads=args.threads or cores(), check_size=args.check_size
+    )
+    with _databases.counting("images", len(entries)) as advance:
+        write_database(args.database, _told(records, advance), args.backend)
+    if args.skip_bad:
+        log.info("convert_imageset.cpp:160", f"Skipped {bad.count} of {listed} images, see above")
+    return 0
+
+
+def _conversion(args: argparse.Namespace) -> Conversion:
+    from minicaffe.data.convert import Conversion
+
+    height, width = args.resize_height, args.resize_width
+    if bool(height) != bool(width):
+        raise MinicaffeError(
+            f"resize_height is {height} and resize_width {width}, expected both or neither"
+        )
+    encode_type = args.encode_type.lower().removeprefix(".")
+    if encode_type:
+        _check_format(encode_type)
+    return Conversion(
+        args.list,
+        root=args.root,
+        gray=args.gray,
+        size=(height, width) if height else None,
+        encoded=args.encoded or bool(encode_type),
+        encode_type=encode_type,
+        label_dim=args.label_dim,
+    )
+
+
+def _check_format(extension: str) -> None:
+    import cv2
+
+    if not cv2.haveImageWriter(f".{extension}"):
+        raise MinicaffeError(
+            f"encode_type is {extension!r}, expected a format that OpenCV can write: png, jpg, ..."
+        )
+
+
+def _told(
+    records: Iterable[tuple[bytes, bytes]], advance: Callable[[], None]
+) -> Iterator[tuple[bytes, bytes]]:
+    """``records``, with a call of ``advance`` after each and a line of the log now and then."""
+    count = 0
+    for count, record in enumerate(records, 1):
+        yield record
+        advance()
+        if count % REPORT == 0:
+            log.info("convert_imageset.cpp:144", f"Processed {count} files.")
+    if count % REPORT:
+        log.info("convert_imageset.cpp:153", f"Processed {count} files.")

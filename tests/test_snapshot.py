@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -318,23 +319,28 @@ def test_protobufs_limit(make, monkeypatch, form):
             solver.snapshot()
 
 
-@pytest.fixture
-def disk_for(monkeypatch):
-    """``disk_for(n)``: no file may grow beyond n bytes any more, as on a disk that is full."""
+@contextmanager
+def disk_for(count):
+    """No file may grow beyond ``count`` bytes inside, as on a disk that is full."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda count: resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:  # before pytest writes its next word, to a file perhaps
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_an_old_snapshot_stays_whole_where_a_new_one_cannot_be_written(make, disk_for, tmp_path):
+def test_an_old_snapshot_stays_whole_where_a_new_one_cannot_be_written(make, tmp_path):
     solver = make()
     solver.step(1)
     state = snapshot.save(solver, "best")
     before, names = everything(solver), sorted(tmp_path.iterdir())
     solver.step(1)
-    disk_for(200)
-    with pytest.raises(WeightsError, match=r"cannot write it_best.*: File too large"):
+    with (
+        disk_for(200),
+        pytest.raises(WeightsError, match=r"cannot write it_best.*: File too large"),
+    ):
         snapshot.save(solver, "best")
     assert sorted(tmp_path.iterdir()) == names
     other = make("snapshot_after_train: false")

@@ -85,13 +85,18 @@ def _create(path: Path) -> tuple[int, Path]:
         handle, name = tempfile.mkstemp(
             prefix=f".{path.name[:_LONGEST]}.", suffix=".tmp", dir=path.parent
         )
-        _lock(handle, wait=True)
+        lock(handle, wait=True)
         if Path(name).exists():  # or it was taken for a leftover before it was locked
             return handle, Path(name)
         os.close(handle)
 
 
-def _lock(handle: int, *, wait: bool) -> bool:
+def lock(handle: int, *, wait: bool = False) -> bool:
+    """Lock the open file or folder for as long as the descriptor is open.
+
+    Returns:
+        It is; False where another process has it, or the system or the file system has no locks.
+    """
     if fcntl is None:
         return False
     try:
@@ -107,7 +112,7 @@ def _unlink_unlocked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        if not _lock(handle, wait=False):
+        if not lock(handle, wait=False):
             return False
         path.unlink()
     except OSError:

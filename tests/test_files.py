@@ -74,7 +74,7 @@ def test_permissions_are_those_of_a_new_file(tmp_path):
 
 def test_a_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
     """Another process may look for leftovers before the new file is locked."""
-    lock, seen = files._lock, []
+    lock, seen = files.lock, []
 
     def late(handle, *, wait):
         if not seen:
@@ -82,7 +82,7 @@ def test_a_file_that_was_taken_for_a_leftover_is_made_again(tmp_path, monkeypatc
             seen[0].unlink()
         return lock(handle, wait=wait)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(files, "lock", late)
     with replacing(tmp_path / "it") as temporary:
         assert temporary != seen[0]
         temporary.write_text("new")

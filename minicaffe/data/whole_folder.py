@@ -10,12 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from minicaffe.files import sync
-
-try:
-    import fcntl
-except ImportError:  # not POSIX: what a killed run leaves stays
-    fcntl = None  # type: ignore[assignment]
+from minicaffe.files import lock, sync
 
 _LONGEST = 200  # characters of a name that go into a temporary one: file systems take 255 bytes
 
@@ -66,7 +61,7 @@ def locked_folder(parent: Path, prefix: str, mode: int = 0o777) -> tuple[int, Pa
         path = parent / f"{prefix}{secrets.token_hex(4)}.tmp"
         path.mkdir(mode)
         handle = os.open(path, os.O_RDONLY)
-        _lock(handle)
+        lock(handle)
         if path.exists():  # or it was taken for a leftover before it was locked
             return handle, path
         os.close(handle)
@@ -121,19 +116,9 @@ def _is_dead(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return _lock(handle)
+        return lock(handle)
     finally:
         os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another has it, or the file system has no locks
-        return False
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers.base import Layer
@@ -49,7 +49,7 @@ def warn_of_zeros(layer: Layer, param: Weighted, source: str) -> None:
     """
     trains = layer.param.phase == TRAIN and not layer.device.shapes_only
     if trains and not param.HasField("weight_filler") and not layer.blobs:
-        log.warning(
+        glog.warning(
             source,
             f"layer {layer.param.name!r} ({layer.type}) has no weight_filler, so its weights "
             "start at zero; unless they are loaded, give one: weight_filler { type: 'xavier' }",

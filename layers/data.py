@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.data.datum import DatumDecoder
 from minicaffe.data.image import HostArray
@@ -45,13 +45,13 @@ class Data(ImageLayer):
         check_source(self.param, "data_param", "a database")
         check_moved(self.param, "data_param")
         if param.HasField("force_encoded_color"):
-            log.warning(
+            glog.warning(
                 "data_layer.cpp:1",
                 "force_encoded_color does nothing, as in Caffe 1.0: "
                 "write transform_param { force_color: true }",
             )
         self.prepare_images(top)
-        log.info("data_layer.cpp:45", f"output data size: {','.join(map(str, top[0].shape))}")
+        glog.info("data_layer.cpp:45", f"output data size: {','.join(map(str, top[0].shape))}")
 
     def declared_image(self) -> tuple[int, ...]:
         transform = self.param.transform_param

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers._index import refuse_index, refuse_index_gradient
@@ -44,7 +44,7 @@ class Embed(Layer):
         refuse_index_gradient(self.param.propagate_down, 0, "indices")
         trains = self.param.phase == TRAIN and not self.device.shapes_only
         if trains and not param.HasField("weight_filler") and not self.blobs:
-            log.warning(
+            glog.warning(
                 "embed_layer.cpp:1",
                 f"layer {self.param.name!r} (Embed) has no weight_filler, so its table starts at "
                 "zero; unless it is loaded, give one: weight_filler { type: 'uniform' }",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers._data import DataLayer, check_source
@@ -43,11 +43,11 @@ class HDF5Data(DataLayer["Rows"]):
                 "transform_param is given, expected none: HDF5Data does not transform data"
             )
         check_source(self.param, "hdf5_data_param", "a list of HDF5 files")
-        log.info("hdf5_data_layer.cpp:80", f"Loading list of HDF5 filenames from: {param.source}")
+        glog.info("hdf5_data_layer.cpp:80", f"Loading list of HDF5 filenames from: {param.source}")
         from minicaffe.data.hdf5_source import Hdf5Files  # h5py is loaded where it is needed
 
         self._files = Hdf5Files(param.source, self.param.top)
-        log.info("hdf5_data_layer.cpp:94", f"Number of HDF5 files: {len(self._files)}")
+        glog.info("hdf5_data_layer.cpp:94", f"Number of HDF5 files: {len(self._files)}")
         for blob, shape in zip(top, self._files.shapes, strict=True):
             blob.reshape((param.batch_size, *shape))
 

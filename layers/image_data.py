@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.data.bad_records import BadRecords
 from minicaffe.data.image import HostArray
@@ -51,16 +51,17 @@ class ImageData(ImageLayer):
                 f"new_height is {param.new_height} and new_width {param.new_width}, expected "
                 "both or neither"
             )
-        log.info("image_data_layer.cpp:38", f"Opening file {param.source}")
+        glog.info("image_data_layer.cpp:38", f"Opening file {param.source}")
         bad = BadRecords() if self.param.loader_param.skip_bad else None
         self._lines = read_image_list(
             param.source, param.root_folder, param.label_dim, None if bad is None else bad.add
         )
         if bad is not None:
             bad.report()
-        log.info("image_data_layer.cpp:63", f"A total of {len(self._lines)} images.")
+        glog.info("image_data_layer.cpp:63", f"A total of {len(self._lines)} images.")
         self.prepare_images(top)
-        log.info("image_data_layer.cpp:90", f"output data size: {','.join(map(str, top[0].shape))}")
+        size = ",".join(map(str, top[0].shape))
+        glog.info("image_data_layer.cpp:90", f"output data size: {size}")
 
     def declared_image(self) -> tuple[int, ...]:
         param, crop = self.param.image_data_param, self.param.transform_param.crop_size

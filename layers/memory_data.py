@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.errors import DataError, LayerConfigError, ShapeError, layer_context
 from minicaffe.layers.base import Arity, Layer
@@ -82,7 +82,7 @@ class MemoryData(Layer):
                     f"({count}, 1, 1, 1): one for each image of data"
                 )
             if self.param.HasField("transform_param"):
-                log.warning(
+                glog.warning(
                     "memory_data_layer.cpp:77",
                     "MemoryData does not transform array data: transform_param does nothing",
                 )

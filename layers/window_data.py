@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.data.augment import refuse
 from minicaffe.data.batch import Batch
@@ -52,7 +52,7 @@ class WindowData(DataLayer[Batch]):
         check_moved(self.param, "window_data_param", ("mean_file", "crop_size", "mirror"))
         self._check()
         if self.param.transform_param.HasField("scale"):
-            log.warning(
+            glog.warning(
                 "window_data_layer.cpp:1",
                 "scale of transform_param does nothing, as in Caffe 1.0: "
                 "put a Power layer with scale after this one",
@@ -63,12 +63,12 @@ class WindowData(DataLayer[Batch]):
         self._windows = WindowFile(
             param.source, param.root_folder, param.fg_threshold, param.bg_threshold
         )
-        log.info("window_data_layer.cpp:168", f"Number of images: {len(self._windows.images)}")
+        glog.info("window_data_layer.cpp:168", f"Number of images: {len(self._windows.images)}")
         self._try("foreground", self._foreground, self._windows.foreground)
         self._try("background", param.batch_size - self._foreground, self._windows.background)
         top[0].reshape((param.batch_size, CHANNELS, crop, crop))
         top[1].reshape((param.batch_size,))
-        log.info(
+        glog.info(
             "window_data_layer.cpp:191", f"output data size: {','.join(map(str, top[0].shape))}"
         )
 

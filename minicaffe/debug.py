@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.backward import Step
 from minicaffe.device import Array, Device
 from minicaffe.errors import NotANumberError, layer_context
-from minicaffe.params import Param
+from minicaffe.param_list import Param
 
 
 def forward(step: Step) -> None:
@@ -42,9 +42,9 @@ def totals(params: Sequence[Param]) -> None:
         for index, array in enumerate((param.blob.data, param.blob.diff)):
             sums[index] += float(to_numpy(abs(array).sum()))
             sums[2 + index] += float(to_numpy((array * array).sum()))
-    l1 = f"({log.number(sums[0])}, {log.number(sums[1])})"
-    l2 = f"({log.number(sums[2] ** 0.5)}, {log.number(sums[3] ** 0.5)})"
-    log.info(
+    l1 = f"({glog.number(sums[0])}, {glog.number(sums[1])})"
+    l2 = f"({glog.number(sums[2] ** 0.5)}, {glog.number(sums[3] ** 0.5)})"
+    glog.info(
         "net.cpp:657",
         f"    [Backward] All net params (data, diff): L1 norm = {l1}; L2 norm = {l2}",
     )
@@ -86,4 +86,4 @@ def _mean(device: Device, array: Array) -> float:
 
 def _line(direction: str, step: Step, what: str, value: float) -> None:
     where = "net.cpp:603" if direction == "[Forward]" else "net.cpp:620"
-    log.info(where, f"    {direction} Layer {step.name}, {what}: {log.number(value)}")
+    glog.info(where, f"    {direction} Layer {step.name}, {what}: {glog.number(value)}")

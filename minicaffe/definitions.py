@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import SolverConfigError
 from minicaffe.proto.minicaffe_pb2 import (
     TEST,
@@ -74,7 +74,7 @@ def check_resumed(param: SolverParameter, iteration: int, current_step: int) -> 
         last = max(value, last + 1)  # one step an iteration at most
         taken += last < iteration
     if taken != current_step:
-        log.warning(
+        glog.warning(
             "sgd_solver.cpp:305",
             f"current_step of the snapshot is {current_step}, but stepvalue has {taken} before "
             f"iteration {iteration}: has it been changed? The rate goes on from the snapshot's "
@@ -109,15 +109,15 @@ def _check_tests(param: SolverParameter) -> None:
 def train_net(param: SolverParameter) -> tuple[NetParameter, NetState]:
     """The definition to train and its state; ``param`` has passed ``check_solver``."""
     if param.HasField("train_net_param"):
-        log.info("solver.cpp:87", "Creating training net specified in train_net_param.")
+        glog.info("solver.cpp:87", "Creating training net specified in train_net_param.")
         net = upgrade_net(param.train_net_param)
     elif param.HasField("net_param"):
-        log.info("solver.cpp:97", "Creating training net specified in net_param.")
+        glog.info("solver.cpp:97", "Creating training net specified in net_param.")
         net = upgrade_net(param.net_param)
     else:
         field = "train_net" if param.HasField("train_net") else "net"
         path = getattr(param, field)
-        log.info("solver.cpp:102", f"Creating training net from {field} file: {path}")
+        glog.info("solver.cpp:102", f"Creating training net from {field} file: {path}")
         net = read_net(path)
     return net, _state(TRAIN, net, param.train_state)
 
@@ -140,7 +140,7 @@ def test_nets(param: SolverParameter) -> Iterator[tuple[NetParameter, NetState]]
         else:
             nets.append((read_net(param.net), f"net file: {param.net}"))
     for index, (net, source) in enumerate(nets):
-        log.info("solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
+        glog.info("solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
         given = param.test_state[index] if param.test_state else NetState()
         yield net, _state(TEST, net, given)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob_proto import HostArray
 from minicaffe.data.database_writer import write_database
 from minicaffe.errors import NetError, UnknownBlobError, did_you_mean
@@ -154,7 +154,7 @@ def extract_features(
         for sink in sinks:
             if sink.is_alive():
                 sink.end()
-    log.info("extract_features.cpp:180", "Successfully extracted the features!")
+    glog.info("extract_features.cpp:180", "Successfully extracted the features!")
     return sinks[0].count
 
 
@@ -179,7 +179,7 @@ def feature_records(array: HostArray) -> list[bytes]:
 
 
 def _report(count: int, name: str) -> None:
-    log.info(
+    glog.info(
         "extract_features.cpp:165",
         f"Extracted features of {count} query images for feature blob {name}",
     )

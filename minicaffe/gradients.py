@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.device import Device
 from minicaffe.ops import update as ops
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
@@ -40,10 +40,10 @@ def clip_factor(device: Device, slots: Sequence[Slot], limit: float) -> float:
     if norm <= limit:
         return 1.0
     factor = float(limit / norm)
-    log.info(
+    glog.info(
         "sgd_solver.cpp:93",
-        f"Gradient clipping: scaling down gradients (L2 norm {log.number(norm)} > "
-        f"{log.number(limit)}) by scale factor {log.number(factor)}",
+        f"Gradient clipping: scaling down gradients (L2 norm {glog.number(norm)} > "
+        f"{glog.number(limit)}) by scale factor {glog.number(factor)}",
     )
     return factor
 

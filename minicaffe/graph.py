@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import (
     DuplicateBlobError,
     LayerConfigError,
@@ -56,7 +56,7 @@ def _holds(rule: NetStateRule, state: NetState, layer: str) -> bool:
     """Whether ``state`` meets ``rule``; says why not, as the original does."""
 
     def missed(why: str) -> bool:
-        log.info("net.cpp:296", f"The NetState {why} a rule in layer {layer}")
+        glog.info("net.cpp:296", f"The NetState {why} a rule in layer {layer}")
         return False
 
     if rule.HasField("phase") and rule.phase != state.phase:

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minicaffe import debug, log
+from minicaffe import debug, glog
 from minicaffe.backward import Step, mark_backward
 from minicaffe.blob import Blob
 from minicaffe.device import Array, Device, cpu
 from minicaffe.graph import prepare
 from minicaffe.layers import create_layer
-from minicaffe.params import ParamList, share_blobs
+from minicaffe.param_list import ParamList, share_blobs
 from minicaffe.proto.minicaffe_pb2 import LayerParameter, NetParameter, NetState
 from minicaffe.proto.text import to_text
 
@@ -48,9 +48,9 @@ class Net:
     ) -> None:
         self.device = device or cpu()
         self.definition = prepare(definition, state or definition.state)
-        if log.is_on():
+        if glog.is_on():
             text = to_text(self.definition)
-            log.info("net.cpp:53", f"Initializing net from parameters: \n{text}")
+            glog.info("net.cpp:53", f"Initializing net from parameters: \n{text}")
         self.name = self.definition.name
         self.dtype = np.dtype(dtype)
         self.debug_info = bool(definition.debug_info)
@@ -117,7 +117,7 @@ class Net:
             if step.name in mine:
                 share_blobs(mine[step.name].blobs, step.layer.blobs, step.name)
             elif step.layer.blobs:
-                log.info("net.cpp:677", f"Ignoring source layer {step.name}")
+                glog.info("net.cpp:677", f"Ignoring source layer {step.name}")
 
     def output_values(self) -> Iterator[tuple[str, float, float]]:
         """Name, value and loss weight of each element of each output, in the log's order."""
@@ -135,12 +135,12 @@ class Net:
         """Create the layer, join it to its blobs, and set it up: shapes are then known."""
         if not param.HasField("phase"):
             param.phase = self.definition.state.phase
-        log.info("layer_factory.hpp:77", f"Creating layer {param.name}")
+        glog.info("layer_factory.hpp:77", f"Creating layer {param.name}")
         layer = create_layer(param, self.device, self.dtype)
-        log.info("net.cpp:86", f"Creating Layer {param.name}")
+        glog.info("net.cpp:86", f"Creating Layer {param.name}")
         bottom = [self.blobs[name] for name in param.bottom]
         for name in param.bottom:
-            log.info("net.cpp:408", f"{param.name} <- {name}")
+            glog.info("net.cpp:408", f"{param.name} <- {name}")
             unread.pop(name, None)
         top = [self._top(param, index, bottom) for index in range(len(param.top))]
         unread.update(dict.fromkeys(param.top))
@@ -162,31 +162,31 @@ class Net:
         name = param.top[index]
         in_place = index < len(bottom) and param.bottom[index] == name
         if in_place and not bottom[index].is_shared:
-            log.info("net.cpp:369", f"{param.name} -> {name} (in-place)")
+            glog.info("net.cpp:369", f"{param.name} -> {name} (in-place)")
             return bottom[index]
-        log.info("net.cpp:382", f"{param.name} -> {name}")
+        glog.info("net.cpp:382", f"{param.name} -> {name}")
         self.blobs[name] = Blob(self.device, (), self.dtype)
         return self.blobs[name]
 
     def _log_step(self, step: Step) -> None:
-        log.info("net.cpp:124", f"Setting up {step.name}")
+        glog.info("net.cpp:124", f"Setting up {step.name}")
         for blob, weight in zip(step.top, step.layer.loss_weights, strict=True):
             dims = "".join(f"{dim} " for dim in blob.shape)
-            log.info("net.cpp:131", f"Top shape: {dims}({blob.count})")
+            glog.info("net.cpp:131", f"Top shape: {dims}({blob.count})")
             if weight:
-                log.info("net.cpp:134", f"    with loss weight {log.number(weight)}")
+                glog.info("net.cpp:134", f"    with loss weight {glog.number(weight)}")
             self._memory += blob.count * self.dtype.itemsize
-        log.info("net.cpp:139", f"Memory required for data: {self._memory}")
+        glog.info("net.cpp:139", f"Memory required for data: {self._memory}")
 
     def _log_summary(self) -> None:
         for step in reversed(self.steps):
             if step.needs_backward:
-                log.info("net.cpp:200", f"{step.name} needs backward computation.")
+                glog.info("net.cpp:200", f"{step.name} needs backward computation.")
             else:
-                log.info("net.cpp:202", f"{step.name} does not need backward computation.")
+                glog.info("net.cpp:202", f"{step.name} does not need backward computation.")
         for name in self.outputs:
-            log.info("net.cpp:244", f"This network produces output {name}")
-        log.info("net.cpp:257", "Network initialization done.")
+            glog.info("net.cpp:244", f"This network produces output {name}")
+        glog.info("net.cpp:257", "Network initialization done.")
 
 
 @contextmanager

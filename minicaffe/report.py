@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.net import Net
 from minicaffe.score import Score
 
@@ -35,20 +35,20 @@ class Display:
     def show(self, iteration: int, loss: float, net: Net) -> None:
         """Log ``loss`` and the outputs of ``net``, as the passes of ``iteration`` left them."""
         done, seconds = iteration - self._iteration, time.perf_counter() - self._time
-        rate = log.number(done / seconds if seconds else 0.0)
-        log.info(
+        rate = glog.number(done / seconds if seconds else 0.0)
+        glog.info(
             "solver.cpp:239",
-            f"Iteration {iteration} ({rate} iter/s, {log.number(seconds if done else 0.0)}s/"
-            f"{self.interval} iters), loss = {log.number(loss)}",
+            f"Iteration {iteration} ({rate} iter/s, {glog.number(seconds if done else 0.0)}s/"
+            f"{self.interval} iters), loss = {glog.number(loss)}",
         )
         for index, output in enumerate(net.output_values()):
-            log.info("solver.cpp:258", f"    Train net output #{index}: {log.output(*output)}")
+            glog.info("solver.cpp:258", f"    Train net output #{index}: {glog.output(*output)}")
         self.restart(iteration)
 
 
 def test_result(score: Score, *, with_loss: bool) -> None:
     """Log the means of a test, its loss too where ``with_loss``."""
     if with_loss:
-        log.info("solver.cpp:397", f"Test loss: {log.number(score.loss)}")
+        glog.info("solver.cpp:397", f"Test loss: {glog.number(score.loss)}")
     for number, output in enumerate(score.elements()):
-        log.info("solver.cpp:414", f"    Test net output #{number}: {log.output(*output)}")
+        glog.info("solver.cpp:414", f"    Test net output #{number}: {glog.output(*output)}")

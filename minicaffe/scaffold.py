@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.definitions import test_nets, train_net, weight_files
 from minicaffe.device import Device
 from minicaffe.net import Net
@@ -39,7 +39,7 @@ class Scaffold:
 
         A test net gets those of the layers that it alone has.
         """
-        log.info("caffe.cpp:128", f"Finetuning from {path}")
+        glog.info("caffe.cpp:128", f"Finetuning from {path}")
         self.copied[str(path)] = load_weights(self.net, path)
         for net in self.test_nets:
             load_weights(net, path, tell=False)

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob_proto import HostArray
 from minicaffe.errors import MinicaffeError, PrototxtError, WeightsError
 from minicaffe.files import replacing, sync
@@ -53,9 +53,9 @@ def save(solver: Solver, name: str | None = None) -> str:
     )
     history = [solver.device.to_numpy(array) for array in _history(solver)]
     with replacing(path) as new_state, replacing(weights) as new_weights:
-        log.info("solver.cpp:464", f"Snapshotting to {kind} file {weights}")
+        glog.info("solver.cpp:464", f"Snapshotting to {kind} file {weights}")
         write_weights(solver.net, new_weights, diff=solver.param.snapshot_diff, as_hdf5=as_hdf5)
-        log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {path}")
+        glog.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {path}")
         write_state(state, history, new_state, as_hdf5=as_hdf5)
         sync(new_weights)
         sync(new_state)
@@ -72,7 +72,7 @@ def restore(solver: Solver, path: str | Path) -> None:
         WeightsError: it is of another kind of solver, or of another net, or its parameters are
             not there. Nothing has changed after either.
     """
-    log.info("caffe.cpp:242", f"Resuming from {path}")
+    glog.info("caffe.cpp:242", f"Resuming from {path}")
     with open_state(path) as (state, blobs):
         arrays = _arrays(solver, blobs, path)
     if state.learned_net:
@@ -82,7 +82,7 @@ def restore(solver: Solver, path: str | Path) -> None:
             _restore_run(solver, state.run, path)
             plan.run()
     else:
-        log.warning("sgd_solver.cpp:303", f"{path} names no weights: those of the net stay")
+        glog.warning("sgd_solver.cpp:303", f"{path} names no weights: those of the net stay")
         _restore_run(solver, state.run, path)
     for target, array in zip(_history(solver), arrays, strict=True):
         target[...] = solver.device.xp.asarray(array.astype(target.dtype, copy=False))

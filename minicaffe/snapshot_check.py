@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import SolverConfigError, WeightsError
 from minicaffe.files import remove_leftovers, replacing
 from minicaffe.proto.binary import MAX_BYTES
@@ -45,7 +45,7 @@ def check_snapshots(param: SolverParameter) -> None:
             f"exists: {prefix.parent} does not"
         )
     for path in remove_leftovers(prefix):
-        log.info("solver.cpp:440", f"Removed {path}, which a killed run had left half written")
+        glog.info("solver.cpp:440", f"Removed {path}, which a killed run had left half written")
     suffix = ".h5" if param.snapshot_format == SolverParameter.HDF5 else ""
     longest = f"{prefix}iter_{max(param.max_iter, 0)}.solverstate{suffix}"
     probe = Path(f"{longest[:-1]}~")  # names may be at their limit, and no file is to be lost

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import debug, gradients, log, report, scaffold, snapshot
+from minicaffe import debug, glog, gradients, report, scaffold, snapshot
 from minicaffe.callbacks import Action, Callback
 from minicaffe.definitions import check_resumed, check_solver
 from minicaffe.device import Array, Device, cpu
@@ -58,8 +58,8 @@ class Solver:
         self.before_test: dict[str, Any] | None = None
         self._display = report.Display(param.display)
         self._stopped = self._resumed = False
-        if log.is_on():
-            log.info("solver.cpp:45", f"Initializing solver from parameters: \n{to_text(param)}")
+        if glog.is_on():
+            glog.info("solver.cpp:45", f"Initializing solver from parameters: \n{to_text(param)}")
         self._scaffold = scaffold.build(param, device)
         self.net, self.test_nets = self._scaffold.net, self._scaffold.test_nets
         self.copied = self._scaffold.copied
@@ -73,7 +73,7 @@ class Solver:
         except BaseException:
             self.close()
             raise
-        log.info("solver.cpp:57", "Solver scaffolding done.")
+        glog.info("solver.cpp:57", "Solver scaffolding done.")
 
     @property
     def lr(self) -> float:
@@ -96,24 +96,24 @@ class Solver:
 
     def solve(self, resume: str | Path | None = None) -> None:
         """Train up to ``max_iter``, from the state in ``resume`` where given."""
-        log.info("solver.cpp:289", f"Solving {self.net.name}")
-        log.info("solver.cpp:290", f"Learning Rate Policy: {self.param.lr_policy}")
+        glog.info("solver.cpp:289", f"Solving {self.net.name}")
+        glog.info("solver.cpp:290", f"Learning Rate Policy: {self.param.lr_policy}")
         if resume:
             self.restore(resume)
         self.step(self.param.max_iter - self.iteration)
         if self.param.snapshot_after_train and not self._is_snapshot_due():
             self.snapshot()
         if self._stopped:
-            log.info("solver.cpp:313", "Optimization stopped early.")
+            glog.info("solver.cpp:313", "Optimization stopped early.")
             return
         before = snapshot.run_state(self)  # what is displayed now takes a batch of its own
         if self._display.is_due(self.iteration):
             self.losses.append(self.net.forward())
-            loss = log.number(self.loss)
-            log.info("solver.cpp:327", f"Iteration {self.iteration}, loss = {loss}")
+            loss = glog.number(self.loss)
+            glog.info("solver.cpp:327", f"Iteration {self.iteration}, loss = {loss}")
         if self._is_test_due():
             self._test_all(before)
-        log.info("solver.cpp:332", "Optimization Done.")
+        glog.info("solver.cpp:332", "Optimization Done.")
 
     def step(self, iterations: int) -> None:
         """Do ``iterations`` more; tests, displays and snapshots fall due on the way.
@@ -173,8 +173,8 @@ class Solver:
         """Change the parameters by their gradients: clip, average, regularize, update."""
         rate = self._next_rate()
         if displayed:
-            lr = log.number(rate)
-            log.info("sgd_solver.cpp:112", f"Iteration {self.iteration}, lr = {lr}")
+            lr = glog.number(rate)
+            glog.info("sgd_solver.cpp:112", f"Iteration {self.iteration}, lr = {lr}")
         scale = gradients.prepare(self.param, self.device, self.slots, self.iteration)
         hyper = Hyper(rate, self.iteration, scale)
         for slot in self.slots:
@@ -185,7 +185,7 @@ class Solver:
         rate, before = self.lr, self.current_step
         self.current_step = next_step(self.param, self.iteration, before)
         if self.param.lr_policy == "multistep" and self.current_step != before:
-            log.info(
+            glog.info(
                 "sgd_solver.cpp:50",
                 f"MultiStep Status: Iteration {self.iteration}, step = {self.current_step}",
             )
@@ -231,7 +231,7 @@ class Solver:
         return score.first() if score else {}
 
     def _test(self, index: int) -> Score | None:
-        log.info("solver.cpp:347", f"Iteration {self.iteration}, Testing net (#{index})")
+        glog.info("solver.cpp:347", f"Iteration {self.iteration}, Testing net (#{index})")
         net, batches = self.test_nets[index], self.param.test_iter[index]
         net.share_weights(self.net)
         net.debug_info = self.param.debug_info
@@ -242,7 +242,7 @@ class Solver:
                 self.snapshot()
             elif action is Action.STOP:
                 self.stop()
-                log.info("solver.cpp:377", "Test interrupted.")
+                glog.info("solver.cpp:377", "Test interrupted.")
                 return None
             score.run_batch()
             for callback in self.callbacks:

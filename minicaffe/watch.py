@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log, snapshot
+from minicaffe import glog, snapshot
 from minicaffe.callbacks import Callback
 from minicaffe.errors import SolverConfigError, WeightsError, did_you_mean
 from minicaffe.net import Net
@@ -123,7 +123,7 @@ class Watcher(Callback):
     def _finding(self, solver: Solver) -> str:
         best = "has been NaN"
         if self.best is not None:
-            best = f"has not become better than {log.number(self.best)}, of iteration "
+            best = f"has not become better than {glog.number(self.best)}, of iteration "
             best += f"{self.best_iteration},"
         return f"Iteration {solver.iteration}: {self.watched} {best} in {self.patience} test(s)"
 
@@ -137,10 +137,10 @@ class Plateau(Watcher):
     def on_start(self, solver: Solver) -> None:
         """Step down where patience is at its end."""
         if not self.started and solver.current_step:
-            log.warning(
+            glog.warning(
                 _WHERE,
                 f"current_step of the snapshot is {solver.current_step}, of another lr_policy: "
-                f"plateau goes on from it, lr = {log.number(solver.lr)}",
+                f"plateau goes on from it, lr = {glog.number(solver.lr)}",
             )
         self.started = True
         if self.waited < self.patience:
@@ -153,8 +153,8 @@ class Plateau(Watcher):
         )
         if after != before:
             solver.current_step += 1
-            lr = f"lr = {log.number(after)}"
-            log.info(_WHERE, f"{self._finding(solver)}, lr_policy plateau: {lr}")
+            lr = f"lr = {glog.number(after)}"
+            glog.info(_WHERE, f"{self._finding(solver)}, lr_policy plateau: {lr}")
 
 
 class EarlyStop(Watcher):
@@ -163,7 +163,7 @@ class EarlyStop(Watcher):
     def on_no_better(self, solver: Solver) -> None:
         """Stop where patience is at its end."""
         if self.waited >= self.patience:
-            log.info(_WHERE, f"{self._finding(solver)}, early_stop: stopping")
+            glog.info(_WHERE, f"{self._finding(solver)}, early_stop: stopping")
             solver.stop()
 
 
@@ -176,8 +176,8 @@ class SnapshotBest(Watcher):
         Raises:
             WeightsError: it cannot be written.
         """
-        value = f"{self.watched} = {log.number(self.best or 0.0)}"
-        log.info(_WHERE, f"Iteration {solver.iteration}: {value} is the best so far")
+        value = f"{self.watched} = {glog.number(self.best or 0.0)}"
+        glog.info(_WHERE, f"Iteration {solver.iteration}: {value} is the best so far")
         snapshot.save(solver, "best")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.columns import columns
 from minicaffe.errors import WeightsError, at
@@ -162,7 +162,7 @@ def plan_copy(net: Net, source: Iterable[StoredLayer], path: str | Path = "") ->
     result = plan.result
     for layer in source:
         if layer.name not in mine:
-            log.info("net.cpp:744", f"Ignoring source layer {layer.name}")
+            glog.info("net.cpp:744", f"Ignoring source layer {layer.name}")
             if layer.blobs:
                 result.ignored.append(layer.name)
                 result.shapes[layer.name] = layer.shapes
@@ -240,21 +240,21 @@ def _alike(one: Shapes, other: Shapes) -> bool:
 
 
 def _tell(copied: Copied, path: str | Path) -> None:
-    log.info(
+    glog.info(
         "net.cpp:749",
         f"{path}: {len(copied.copied)} layer(s) copied, {len(copied.kept)} left at initial "
         f"values, {len(copied.ignored)} of the file not in the net",
     )
-    if log.is_on():
+    if glog.is_on():
         for line in copied.table():
-            log.info("net.cpp:750", line)
+            glog.info("net.cpp:750", line)
     if copied.ignored and copied.kept and not copied.copied:
-        log.warning(
+        glog.warning(
             "net.cpp:751",
             f"{path}: nothing was copied, no layer of the net has the name of one in the file",
         )
     for name, close in copied.hints.items():
-        log.warning(
+        glog.warning(
             "net.cpp:752",
             f"{path}: layer {name!r} is not in the net, and its layer {close!r} is left at its "
             "initial values: did you mean that one?",

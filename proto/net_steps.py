@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import PrototxtError
 from minicaffe.proto.fields import copy, set_field
 from minicaffe.proto.minicaffe_pb2 import (
@@ -151,7 +151,7 @@ def _input_shapes(net: NetParameter) -> list[BlobShape]:
             f"input{why}"
         )
     if len(found) > needed:
-        log.warning(
+        glog.warning(
             "upgrade_proto.cpp:67",
             f"{len(found)} {field} are found for {len(net.input)} input: the last "
             f"{len(found) - needed} are ignored, as Caffe does",

@@ -16,7 +16,7 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import PrototxtError
 from minicaffe.proto import files
 from minicaffe.proto.diagnosis import (
@@ -233,7 +233,7 @@ def _known_fields(text: str, message_type: type[M], path: str) -> tuple[str, M]:
         found.setdefault((each.owner, each.name), []).append(each)
     for (owner, name), (first, *others) in found.items():
         also = f", and in line {', '.join(str(o.place.line) for o in others)}" if others else ""
-        log.warning(
+        glog.warning(
             "upgrade_proto.cpp:88",
             f"{path}:{first.place.line}: skipped {name!r}, an unknown field of {owner}{also}",
         )

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import PrototxtError
 from minicaffe.proto.fields import copy
 from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
@@ -112,16 +112,16 @@ def needs_upgrade(net: NetParameter) -> bool:
 
 
 def _logged(step: Step, net: NetParameter, path: str) -> Upgraded:
-    log.info(f"upgrade_proto.cpp:{step.line}", f"{step.before}: {path}")
+    glog.info(f"upgrade_proto.cpp:{step.line}", f"{step.before}: {path}")
     net, complaints = step.run(net)
     for complaint in complaints:
-        log.error("upgrade_proto.cpp:161", complaint)
+        glog.error("upgrade_proto.cpp:161", complaint)
     if complaints:
-        log.error(f"upgrade_proto.cpp:{step.line + 5}", step.failed)
+        glog.error(f"upgrade_proto.cpp:{step.line + 5}", step.failed)
     else:
-        log.info(f"upgrade_proto.cpp:{step.line + 3}", step.after)
+        glog.info(f"upgrade_proto.cpp:{step.line + 3}", step.after)
     if step.note:
-        log.info(f"upgrade_proto.cpp:{step.line + 5}", step.note)
+        glog.info(f"upgrade_proto.cpp:{step.line + 5}", step.note)
     return Upgraded(net, complaints)
 
 
@@ -155,14 +155,14 @@ def upgrade_solver_as_original(solver: SolverParameter, path: str = "") -> Solve
     if not needs_solver_upgrade(solver):
         return solver
     field = "'solver_type' field (enum)"
-    log.info("upgrade_proto.cpp:1085", f"{_DEPRECATED}{field}: {path}")
+    glog.info("upgrade_proto.cpp:1085", f"{_DEPRECATED}{field}: {path}")
     try:
         upgraded = solver_type_to_type(solver)
     except PrototxtError as error:
         error.path = error.path or path
         raise
-    log.info("upgrade_proto.cpp:1092", f"{_DONE}{field} to 'type' field (string).")
-    log.info(
+    glog.info("upgrade_proto.cpp:1092", f"{_DONE}{field} to 'type' field (string).")
+    glog.info(
         "upgrade_proto.cpp:1094",
         f"{_FUTURE}only support 'type' field (string) for a solver's type.",
     )
@@ -211,7 +211,7 @@ def default_snapshot_prefix(solver: SolverParameter, path: str) -> SolverParamet
     else:
         how = "was not specified and is set to"
         upgraded.snapshot_prefix = without_extension
-    log.info("upgrade_proto.cpp:1112", f"snapshot_prefix {how} {upgraded.snapshot_prefix}")
+    glog.info("upgrade_proto.cpp:1112", f"snapshot_prefix {how} {upgraded.snapshot_prefix}")
     return upgraded
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import cos, exp, pi, pow
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import SolverConfigError, did_you_mean
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.solvers.limits import (
@@ -118,16 +118,16 @@ def check_policy(param: SolverParameter) -> None:
 def _warn(param: SolverParameter, ranges: Ranges) -> None:
     name = param.lr_policy
     if not param.HasField("base_lr"):
-        log.warning("sgd_solver.cpp:28", "base_lr is not given, and is 0: no weight will change")
+        glog.warning("sgd_solver.cpp:28", "base_lr is not given, and is 0: no weight will change")
     if ranges.get("gamma") is NOT_NEGATIVE and not param.HasField("gamma"):
-        log.warning(
+        glog.warning(
             "sgd_solver.cpp:28",
             f"gamma is not given, and is 0 where lr_policy {name!r} reads it",
         )
     if param.HasField("min_lr") and "min_lr" not in ranges:
-        log.warning("sgd_solver.cpp:28", f"min_lr is given, and lr_policy {name!r} has none")
+        glog.warning("sgd_solver.cpp:28", f"min_lr is given, and lr_policy {name!r} has none")
     if param.HasField("warmup_start_lr") and not param.warmup_iter:
-        log.warning(
+        glog.warning(
             "sgd_solver.cpp:28", "warmup_start_lr is given, and there is no warm-up: warmup_iter"
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.ops.update import regularize
@@ -97,16 +97,16 @@ class UpdateRule:
         """Say what users of the original have been hurt by: each once, when a solver is built."""
         param = self.param
         if self.usual_momentum and not param.HasField("momentum"):
-            log.warning(
+            glog.warning(
                 "rule.py:1",
                 f"momentum is not given, and is 0: type {param.type!r} averages over one iteration "
                 f"then; {self.usual_momentum} is usual",
             )
         if "delta" in self.ranges and param.delta == 0:
-            log.warning("rule.py:1", "delta is 0: a weight whose gradient is 0 becomes NaN")
+            glog.warning("rule.py:1", "delta is 0: a weight whose gradient is 0 becomes NaN")
         if param.clip_gradients >= 0 and param.iter_size > 1:
-            limit = log.number(param.clip_gradients / param.iter_size)
-            log.warning(
+            limit = glog.number(param.clip_gradients / param.iter_size)
+            glog.warning(
                 "rule.py:1",
                 f"clip_gradients is the limit of what iter_size {param.iter_size} passes add up "
                 f"to, not of their mean: of that it is {limit}",

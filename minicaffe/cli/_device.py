@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.device import Device, cpu
 from minicaffe.errors import DeviceError
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
@@ -37,7 +37,7 @@ def device_for(
         flag, asker = str(solver.device_id), "solver_mode: GPU"
         remedy = "; to train on the CPU, add --cpu or write solver_mode: CPU"
     if not flag:
-        log.info(where, "Use CPU.")
+        glog.info(where, "Use CPU.")
         return cpu()
     try:
         return _gpu(flag)
@@ -95,7 +95,7 @@ def _gpu(flag: str) -> Device:
     numbers = gpu_numbers(flag, count)
     if len(numbers) > 1:
         raise DeviceError(f"{len(numbers)} devices, expected one: several are not supported yet")
-    log.info("caffe.cpp:218", f"Using GPUs {numbers[0]}")
-    log.info("caffe.cpp:223", f"GPU {numbers[0]}: {gpu_name(cupy, numbers[0])}")
+    glog.info("caffe.cpp:218", f"Using GPUs {numbers[0]}")
+    glog.info("caffe.cpp:223", f"GPU {numbers[0]}: {gpu_name(cupy, numbers[0])}")
     cupy.cuda.Device(numbers[0]).use()
     return Device(cupy, numbers[0], cpu().rng)

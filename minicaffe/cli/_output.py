@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from minicaffe.errors import MinicaffeError
-from minicaffe.log import GlogFormatter, logger
+from minicaffe.glog import GlogFormatter, logger
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli._output import StderrHandler
 from minicaffe.cli._signals import SignalRequests
 from minicaffe.score import Score
@@ -67,7 +67,7 @@ class Bar(Callback):
     def on_step(self, solver: Solver) -> None:
         """Show the iteration and the loss."""
         if self._is_due():
-            self._update(f"loss {log.number(solver.loss)}", solver)
+            self._update(f"loss {glog.number(solver.loss)}", solver)
 
     def on_test_batch(self, solver: Solver, net: int, batch: int, batches: int) -> None:
         """Show how far the test is."""

@@ -12,7 +12,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.solver import Action
 
 EFFECTS = {"stop": Action.STOP, "snapshot": Action.SNAPSHOT, "none": Action.NONE}
@@ -56,7 +56,7 @@ class SignalRequests:
         if self.stopping:
             if not self._announced:
                 again = "Ctrl-C" if self.stopping == "SIGINT" else self.stopping
-                log.info(
+                glog.info(
                     "signal_handler.cpp:36",
                     f"{self.stopping}: stopping after this iteration; {again} once more ends at "
                     "once, without a snapshot",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import MinicaffeError, PrototxtError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def reading(args: argparse.Namespace, kind: str, message: str) -> Iterator[None]
     try:
         yield
     except PrototxtError as error:
-        log.error(
+        glog.error(
             f"{args.command}.cpp:30", f"Failed to parse input {kind} file as {message}: {args.old}"
         )
         raise UnreadableError(str(error)) from error
@@ -64,7 +64,7 @@ def upgraded_net(net: NetParameter, args: argparse.Namespace) -> tuple[NetParame
         up_to_date(args)
     net, complaints = upgrade_as_original(net, args.old)
     if complaints:
-        log.error(
+        glog.error(
             f"{args.command}.cpp:40",
             "Encountered error(s) while upgrading prototxt; see details above.",
         )
@@ -73,7 +73,7 @@ def upgraded_net(net: NetParameter, args: argparse.Namespace) -> tuple[NetParame
 
 def up_to_date(args: argparse.Namespace) -> None:
     """Say that IN is of today; it is written all the same."""
-    log.error(f"{args.command}.cpp:44", f"File already in latest proto format: {args.old}")
+    glog.error(f"{args.command}.cpp:44", f"File already in latest proto format: {args.old}")
 
 
 def write(data: bytes, args: argparse.Namespace, message: Message, kind: str) -> None:
@@ -96,4 +96,4 @@ def write(data: bytes, args: argparse.Namespace, message: Message, kind: str) ->
     except OSError as error:
         raise WeightsError(f"cannot write {path}: {error.strerror}") from error
     name = message.DESCRIPTOR.name
-    log.info(f"{args.command}.cpp:50", f"Wrote upgraded {name} {kind} proto to {path}")
+    glog.info(f"{args.command}.cpp:50", f"Wrote upgraded {name} {kind} proto to {path}")

@@ -11,7 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli import _databases
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
     with closing(_databases.open_any(args.database, args.backend)) as source:
         mean = _mean(source, args)
     if args.output:
-        log.info("compute_image_mean.cpp:108", f"Write to {args.output}")
+        glog.info("compute_image_mean.cpp:108", f"Write to {args.output}")
         write_mean(args.output, mean)
-    log.info("compute_image_mean.cpp:114", f"Number of channels: {len(mean)}")
+    glog.info("compute_image_mean.cpp:114", f"Number of channels: {len(mean)}")
     for channel, values in enumerate(mean):
-        value = log.number(float(values.mean(dtype=float)))
-        log.info("compute_image_mean.cpp:119", f"mean_value channel [{channel}]: {value}")
+        value = glog.number(float(values.mean(dtype=float)))
+        glog.info("compute_image_mean.cpp:119", f"mean_value channel [{channel}]: {value}")
     return 0
 
 
@@ -69,7 +69,7 @@ def _mean(source: Source[bytes], args: argparse.Namespace) -> HostArray:
     decode = DatumDecoder(source.name, TransformationParameter())
     bad = BadItems("compute_image_mean.cpp:76", skip=args.skip_bad)
     total = ImageMean(source.name)
-    log.info("compute_image_mean.cpp:70", "Starting iteration")
+    glog.info("compute_image_mean.cpp:70", "Starting iteration")
     records = islice(source.records(0), len(source))
     images = thread_map(
         lambda item: (item[0], decode(*item)),
@@ -83,11 +83,11 @@ def _mean(source: Source[bytes], args: argparse.Namespace) -> HostArray:
             total.add(key, image)
             advance()
             if total.count % REPORT == 0:
-                log.info("compute_image_mean.cpp:95", f"Processed {total.count} files.")
+                glog.info("compute_image_mean.cpp:95", f"Processed {total.count} files.")
     if total.count % REPORT:
-        log.info("compute_image_mean.cpp:101", f"Processed {total.count} files.")
+        glog.info("compute_image_mean.cpp:101", f"Processed {total.count} files.")
     if args.skip_bad:
-        log.info(
+        glog.info(
             "compute_image_mean.cpp:102", f"Skipped {bad.count} of {len(source)} images, see above"
         )
     return total.mean()

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli import _databases
 from minicaffe.errors import MinicaffeError
 
@@ -90,18 +90,18 @@ def run(args: argparse.Namespace) -> int:
     listed = len(entries) + bad.count
     if args.shuffle:
         seed = secrets.randbits(32) if args.seed is None else args.seed
-        log.info("convert_imageset.cpp:83", f"Shuffling data with --seed {seed}")
+        glog.info("convert_imageset.cpp:83", f"Shuffling data with --seed {seed}")
         entries = shuffled(entries, seed)
-    log.info("convert_imageset.cpp:86", f"A total of {len(entries)} images.")
+    glog.info("convert_imageset.cpp:86", f"A total of {len(entries)} images.")
     if args.encode_type and not args.encoded:
-        log.info("convert_imageset.cpp:89", "encode_type specified, assuming encoded=true.")
+        glog.info("convert_imageset.cpp:89", "encode_type specified, assuming encoded=true.")
     records = convert(
         entries, conversion, bad, threads=args.threads or cores(), check_size=args.check_size
     )
     with _databases.counting("images", len(entries)) as advance:
         write_database(args.database, _told(records, advance), args.backend)
     if args.skip_bad:
-        log.info("convert_imageset.cpp:160", f"Skipped {bad.count} of {listed} images, see above")
+        glog.info("convert_imageset.cpp:160", f"Skipped {bad.count} of {listed} images, see above")
     return 0
 
 
@@ -145,6 +145,6 @@ def _told(
         yield record
         advance()
         if count % REPORT == 0:
-            log.info("convert_imageset.cpp:144", f"Processed {count} files.")
+            glog.info("convert_imageset.cpp:144", f"Processed {count} files.")
     if count % REPORT:
-        log.info("convert_imageset.cpp:153", f"Processed {count} files.")
+        glog.info("convert_imageset.cpp:153", f"Processed {count} files.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli import _flags
 from minicaffe.errors import MinicaffeError
 
@@ -60,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
 def _score(net: Net, iterations: int) -> None:
     from minicaffe.score import Score
 
-    log.info("caffe.cpp:281", f"Running for {iterations} iterations.")
+    glog.info("caffe.cpp:281", f"Running for {iterations} iterations.")
     score = Score(net)
     for batch in range(iterations):
         score.run_batch()
         for name, value, _ in net.output_values():
-            log.info("caffe.cpp:304", f"Batch {batch}, {name} = {log.number(value)}")
-    log.info("caffe.cpp:309", f"Loss: {log.number(score.loss)}")
+            glog.info("caffe.cpp:304", f"Batch {batch}, {name} = {glog.number(value)}")
+    glog.info("caffe.cpp:309", f"Loss: {glog.number(score.loss)}")
     for output in score.elements():
-        log.info("caffe.cpp:321", log.output(*output))
+        glog.info("caffe.cpp:321", glog.output(*output))

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import __version__, log
+from minicaffe import __version__, glog
 from minicaffe.cli import _flags
 from minicaffe.errors import MinicaffeError
 
@@ -77,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
     _flags.use_threads(args.threads)
     net = Net(definition, definition.state, device)
     with closing(net):
-        log.info("caffe.cpp:360", "Performing Forward")
-        log.info("caffe.cpp:365", f"Initial loss: {log.number(float(net.forward()))}")
-        log.info("caffe.cpp:366", "Performing Backward")
+        glog.info("caffe.cpp:360", "Performing Forward")
+        glog.info("caffe.cpp:365", f"Initial loss: {glog.number(float(net.forward()))}")
+        glog.info("caffe.cpp:366", "Performing Backward")
         net.backward()
-        log.info("caffe.cpp:374", "*** Benchmark begins ***")
-        log.info("caffe.cpp:375", f"Testing for {args.iterations} iterations.")
+        glog.info("caffe.cpp:374", "*** Benchmark begins ***")
+        glog.info("caffe.cpp:375", f"Testing for {args.iterations} iterations.")
         times = _measure(net, args.iterations)
         report = _report(net, times, args)
     if args.json:
@@ -123,8 +123,8 @@ def _measure(net: Net, iterations: int) -> Times:
         times.waiting.append(_sum(waited()) - before)
         times.forward.append((middle - start) * 1e3)
         times.backward.append((perf_counter() - middle) * 1e3)
-        both = log.number(times.forward[-1] + times.backward[-1])
-        log.info("caffe.cpp:403", f"Iteration: {iteration} forward-backward time: {both} ms.")
+        both = glog.number(times.forward[-1] + times.backward[-1])
+        glog.info("caffe.cpp:403", f"Iteration: {iteration} forward-backward time: {both} ms.")
     times.layers_waiting = [
         None if first is None or last is None else last - first
         for first, last in zip(begin, waited(), strict=True)
@@ -155,33 +155,34 @@ def _report(net: Net, times: Times, args: argparse.Namespace) -> dict[str, Any]:
             strict=True,
         )
     ]
-    log.info("caffe.cpp:406", "Average time per layer: ")
+    glog.info("caffe.cpp:406", "Average time per layer: ")
     for layer in layers:
         for direction, where in (("forward", "caffe.cpp:409"), ("backward", "caffe.cpp:412")):
-            mean = log.number(layer[f"{direction}_ms"])
-            log.info(where, f"{layer['name']:>10}\t{direction}: {mean} ms.")
+            mean = glog.number(layer[f"{direction}_ms"])
+            glog.info(where, f"{layer['name']:>10}\t{direction}: {mean} ms.")
     total = sum(times.forward) + sum(times.backward)
     means = {
         "forward_ms": sum(times.forward) / iterations,
         "backward_ms": sum(times.backward) / iterations,
         "forward_backward_ms": total / iterations,
     }
-    log.info("caffe.cpp:417", f"Average Forward pass: {log.number(means['forward_ms'])} ms.")
-    log.info("caffe.cpp:419", f"Average Backward pass: {log.number(means['backward_ms'])} ms.")
-    log.info(
-        "caffe.cpp:421", f"Average Forward-Backward: {log.number(means['forward_backward_ms'])} ms."
+    glog.info("caffe.cpp:417", f"Average Forward pass: {glog.number(means['forward_ms'])} ms.")
+    glog.info("caffe.cpp:419", f"Average Backward pass: {glog.number(means['backward_ms'])} ms.")
+    glog.info(
+        "caffe.cpp:421",
+        f"Average Forward-Backward: {glog.number(means['forward_backward_ms'])} ms.",
     )
     waiting = [layer["waiting_ms"] for layer in layers if "waiting_ms" in layer]
     if waiting:
-        log.info("caffe.cpp:421", f"Average waiting for data: {log.number(sum(waiting))} ms.")
+        glog.info("caffe.cpp:421", f"Average waiting for data: {glog.number(sum(waiting))} ms.")
         late = sum(each > 0 for each in times.waiting)
-        log.info(
+        glog.info(
             "caffe.cpp:421",
             f"Waited for data in {late} of {iterations} iterations, "
-            f"{log.number(max(times.waiting))} ms at most.",
+            f"{glog.number(max(times.waiting))} ms at most.",
         )
-    log.info("caffe.cpp:423", f"Total Time: {log.number(total)} ms.")
-    log.info("caffe.cpp:424", "*** Benchmark ends ***")
+    glog.info("caffe.cpp:423", f"Total Time: {glog.number(total)} ms.")
+    glog.info("caffe.cpp:424", "*** Benchmark ends ***")
     return {
         "minicaffe": __version__,
         "net": net.name,

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli import _flags
 from minicaffe.cli._output import stderr_handler
 from minicaffe.errors import MinicaffeError, WeightsError
@@ -79,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.snapshot:
             solver.restore(args.snapshot)
-        log.info("caffe.cpp:239", "Starting Optimization")
+        glog.info("caffe.cpp:239", "Starting Optimization")
         _optimize(solver, args)
-        log.info("caffe.cpp:250", "Optimization Done.")
+        glog.info("caffe.cpp:250", "Optimization Done.")
     finally:
         solver.close()
     return 0

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import DataError
 
 Bad = tuple[bytes, DataError]  # a key, and what is wrong with its record
@@ -72,15 +72,15 @@ class BadRecords:
             return
         self._keys.add(key)
         if len(self._keys) <= LISTED:
-            log.warning("data_layer.cpp:1", f"skip_bad leaves out {error}")
+            glog.warning("data_layer.cpp:1", f"skip_bad leaves out {error}")
         elif len(self._keys) == LISTED + 1:
-            log.warning("data_layer.cpp:1", "skip_bad: further records are counted, not listed")
+            glog.warning("data_layer.cpp:1", "skip_bad: further records are counted, not listed")
 
     def _report(self) -> None:
         if self._times == self._reported:
             return
         self._reported = self._times
-        log.warning(
+        glog.warning(
             "data_layer.cpp:1",
             f"skip_bad has left out {len(self._keys):,} record(s) so far, {self._times:,} time(s)",
         )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.data.image import HostArray, Image, Layout, key_text
 from minicaffe.errors import DataError, LayerConfigError
 from minicaffe.proto.minicaffe_pb2 import Datum, TransformationParameter
@@ -59,7 +59,7 @@ class DatumDecoder:
             return self._decoded(key, data, label)
         if self._forced and not self._warned:
             self._warned = True
-            log.warning(
+            glog.warning(
                 "data_transformer.cpp:147", "force_color and force_gray only for encoded datum"
             )
         channels, height, width = datum.channels, datum.height, datum.width

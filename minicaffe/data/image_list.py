@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.data.image import HostArray, Image, Layout
 from minicaffe.data.image_file import ImageReader
 from minicaffe.data.listing import ENCODING, read_lines
@@ -121,7 +121,7 @@ class ImageList:
         for number in count(start, step):
             epoch, index = divmod(number, size)
             if epoch != last:
-                log.info("image_data_layer.cpp:147", "Restarting data prefetching from start.")
+                glog.info("image_data_layer.cpp:147", "Restarting data prefetching from start.")
                 last, order = epoch, self._order(epoch)
             yield self._record(index if order is None else int(order[index]))
 

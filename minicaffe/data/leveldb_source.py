@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.data.image import key_text
 from minicaffe.data.leveldb_files import link_files
 from minicaffe.data.leveldb_library import load_plyvel
@@ -150,7 +150,7 @@ class _Database:
                     yield key, cursor.value()
                     wait = step
                 wait -= 1
-            log.info("data_layer.cpp:73", "Restarting data prefetching from start.")
+            glog.info("data_layer.cpp:73", "Restarting data prefetching from start.")
             self._verified = self._verified or first is None
             first = None
 

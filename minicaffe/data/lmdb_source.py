@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 import lmdb
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.data.lmdb_pages import LmdbPages
 from minicaffe.data.source import LMDB_FILE
 from minicaffe.errors import DataError
@@ -98,7 +98,7 @@ class _Database:
                 for _ in range(step):
                     number += 1
                     if number == size:
-                        log.info("data_layer.cpp:73", "Restarting data prefetching from start.")
+                        glog.info("data_layer.cpp:73", "Restarting data prefetching from start.")
                         number = 0
                         cursor.first()
                         continue

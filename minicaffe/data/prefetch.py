@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import DataError
 
 B = TypeVar("B")
@@ -105,7 +105,7 @@ class Prefetcher(Generic[B]):
             if self._next in ready:
                 return ready.pop(self._next)
             if self._waits >= 0 and self._waits % 1000 == 0:
-                log.info("blocking_queue.cpp:49", "Waiting for data")
+                glog.info("blocking_queue.cpp:49", "Waiting for data")
             self._waits += 1
             begin = time.perf_counter()
             try:

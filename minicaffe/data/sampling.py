@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.data.bad_records import BadRecords
 from minicaffe.data.image import HostArray, key_text
 from minicaffe.data.orders import Blocks, Order, balanced
@@ -125,7 +125,7 @@ class _Sampled(Generic[Record]):
         for number in count(start, step):
             if number // size != last:
                 last = number // size
-                log.info("data_layer.cpp:73", "Restarting data prefetching from start.")
+                glog.info("data_layer.cpp:73", "Restarting data prefetching from start.")
             if blocks is not None:
                 found = blocks.find(number)
                 if order is None and found.first != block:

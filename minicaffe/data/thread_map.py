@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.errors import DataError
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class BadItems:
         if not self._skip:
             raise error
         self.count += 1
-        log.warning(self._where, f"skipped {error}")
+        glog.warning(self._where, f"skipped {error}")
 
 
 def thread_map(

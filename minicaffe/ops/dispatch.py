@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import log
+from minicaffe import glog
 
 OPS: dict[str, Op] = {}  # "pooling.max_pool" -> op; tests hold each compiled body to its reference
 _reference_only = bool(os.environ.get("MINICAFFE_REFERENCE_BODIES"))
@@ -43,7 +43,7 @@ class Op:
         try:
             return self.compiled
         except ImportError as error:  # a SciPy whose BLAS the kernels cannot call, say
-            log.warning("dispatch.py:1", f"{self.module} cannot be used, NumPy runs: {error}")
+            glog.warning("dispatch.py:1", f"{self.module} cannot be used, NumPy runs: {error}")
             return partial(self.reference, np)
 
     @cached_property
@@ -83,5 +83,5 @@ def _has_numba() -> bool:
     if _numba is None:
         _numba = find_spec("numba") is not None
         if not _numba:
-            log.warning("dispatch.py:1", "Numba is not installed: the slower NumPy bodies run")
+            glog.warning("dispatch.py:1", "Numba is not installed: the slower NumPy bodies run")
     return _numba

@@ -11,7 +11,7 @@ import pytest
 
 from minicaffe.cli import _databases
 from minicaffe.cli._output import log_lines
-from minicaffe.log import info
+from minicaffe.glog import info
 
 
 def parse(*argv):

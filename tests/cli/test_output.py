@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.cli._output import log_lines, stderr_handler
 from minicaffe.errors import MinicaffeError
 from tests.cli.tiny import LINE
@@ -28,9 +28,9 @@ class Gone:
 
 def test_lines_go_to_stderr_alone(capsys):
     with log_lines():
-        log.info("caffe.cpp:1", "hello")
-        log.warning("caffe.cpp:2", "beware")
-    log.info("caffe.cpp:3", "too late")
+        glog.info("caffe.cpp:1", "hello")
+        glog.warning("caffe.cpp:2", "beware")
+    glog.info("caffe.cpp:3", "too late")
     out, err = capsys.readouterr()
     assert out == ""
     assert [LINE.fullmatch(line).groups() for line in err.splitlines()] == [
@@ -42,9 +42,9 @@ def test_lines_go_to_stderr_alone(capsys):
 
 def test_quiet_shows_warnings_alone(capsys):
     with log_lines(quiet=True):
-        assert not log.is_on()
-        log.info("caffe.cpp:1", "hello")
-        log.warning("caffe.cpp:2", "beware")
+        assert not glog.is_on()
+        glog.info("caffe.cpp:1", "hello")
+        glog.warning("caffe.cpp:2", "beware")
     assert "beware" in (err := capsys.readouterr().err)
     assert "hello" not in err
 
@@ -53,7 +53,7 @@ def test_a_file_gets_all_lines_also_when_quiet(tmp_path, capsys):
     path = tmp_path / "train.log"
     path.write_text("before\n")
     with log_lines(str(path), quiet=True):
-        log.info("caffe.cpp:1", "hello")
+        glog.info("caffe.cpp:1", "hello")
     assert capsys.readouterr().err == ""
     first, second = path.read_text().splitlines()
     assert first == "before"
@@ -78,30 +78,30 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 def test_all_is_put_back(capsys, caplog):
     caplog.set_level("ERROR", "minicaffe")
-    before = (log.logger.level, list(log.logger.handlers))
+    before = (glog.logger.level, list(glog.logger.handlers))
     with pytest.raises(ZeroDivisionError), log_lines():
-        1 / (stderr_handler() not in log.logger.handlers)
-    assert (log.logger.level, log.logger.handlers) == before
+        1 / (stderr_handler() not in glog.logger.handlers)
+    assert (glog.logger.level, glog.logger.handlers) == before
 
 
 def test_a_reader_that_is_gone_costs_the_lines_alone(monkeypatch):
     gone = Gone()
     monkeypatch.setattr(sys, "stderr", gone)
     with log_lines():
-        log.info("caffe.cpp:1", "hello")
-        log.info("caffe.cpp:1", "hello")
+        glog.info("caffe.cpp:1", "hello")
+        glog.info("caffe.cpp:1", "hello")
         assert stderr_handler().lost
     assert gone.attempts == 1
 
 
 def test_a_mistake_in_a_log_line_shows():
     with pytest.raises(TypeError, match="not all arguments converted"), log_lines():
-        log.logger.info("text", 1)
+        glog.logger.info("text", 1)
 
 
 def test_the_number_is_the_threads():
     record = logging.makeLogRecord({"msg": "x\n", "levelname": "INFO", "where": "a.cpp:1"})
-    line = log.GlogFormatter().format(record)
+    line = glog.GlogFormatter().format(record)
     assert line.endswith(f" {threading.get_native_id():5d} a.cpp:1] x")
 
 
@@ -121,9 +121,9 @@ def test_the_number_is_the_threads():
     ],
 )
 def test_numbers_are_written_as_by_a_cpp_stream(value, text):
-    assert log.number(value) == text
+    assert glog.number(value) == text
 
 
 def test_outputs():
-    assert log.output("loss", 0.25, 0.5) == "loss = 0.25 (* 0.5 = 0.125 loss)"
-    assert log.output("accuracy", 0.99) == "accuracy = 0.99"
+    assert glog.output("loss", 0.25, 0.5) == "loss = 0.25 (* 0.5 = 0.125 loss)"
+    assert glog.output("accuracy", 0.99) == "accuracy = 0.99"

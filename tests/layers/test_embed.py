@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minicaffe import log
+from minicaffe import glog
 from minicaffe.device import cpu
 from minicaffe.errors import LayerConfigError, ValueRangeError
 from minicaffe.testing import check_gradient
@@ -103,7 +103,7 @@ def test_refuses_a_table_without_rows_or_columns(device, field, message):
 
 def test_warns_of_a_table_of_zeros(monkeypatch):
     said = []
-    monkeypatch.setattr(log, "warning", lambda _, message: said.append(message))
+    monkeypatch.setattr(glog, "warning", lambda _, message: said.append(message))
     for phase in ("TRAIN", "TEST"):
         build(
             f'type: "Embed" phase: {phase} embed_param {{ input_dim: 3 num_output: 2 }}',

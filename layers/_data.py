@@ -11,6 +11,8 @@ import numpy as np
 from minicaffe.blob import Blob
 from minicaffe.data.image import HostArray
 from minicaffe.data.prefetch import Prefetcher, cores
+from minicaffe.data.upload import Uploader
+from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.proto.minicaffe_pb2 import TEST, LayerParameter
@@ -100,6 +102,7 @@ class DataLayer(Layer, Generic[B]):
         self._waited = 0.0
         self._filler: Filler[B] | None = None
         self._prefetcher: Prefetcher[B] | None = None
+        self._uploader: Uploader | None = None
         self.prepare(top)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -112,10 +115,22 @@ class DataLayer(Layer, Generic[B]):
             self._prefetcher = Prefetcher(
                 self._filler, buffers, self._taken, self.param.loader_param.threads or cores()
             )
-        buffer = self._prefetcher.take()
+        arrays = self._take(self._prefetcher, len(top))
         self._taken += 1
-        for blob, array in zip(top, buffer.arrays, strict=False):
-            blob.set_data(array if self.xp is np else self.xp.asarray(array))
+        for blob, array in zip(top, arrays, strict=True):
+            blob.set_data(array)
+
+    def _take(self, prefetcher: Prefetcher[B], count: int) -> Sequence[Array]:
+        """``count`` arrays of the next batch, on the device; the one after is sent on its way."""
+        if self.xp is np:
+            return prefetcher.take().arrays[:count]
+        self._uploader = uploader = self._uploader or Uploader(self.xp)
+        if not uploader.pending:
+            uploader.start(prefetcher.take().arrays[:count])
+        arrays = uploader.finish()
+        if prefetcher.is_ready:
+            uploader.start(prefetcher.take().arrays[:count])
+        return arrays
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -144,6 +159,9 @@ class DataLayer(Layer, Generic[B]):
 
     def close(self) -> None:
         """Stop the threads and close what it reads; a forward after that opens it again."""
+        uploader, self._uploader = self._uploader, None
+        if uploader is not None:
+            uploader.close()
         prefetcher, self._prefetcher = self._prefetcher, None
         if prefetcher is not None:
             self._waited += prefetcher.waited

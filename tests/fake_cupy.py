@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tests import fake_cuda as cuda  # xp.cuda
+
 # Names the library may use, each looked up in cupy/__init__.py.
 NAMES = frozenset(
     [
@@ -78,6 +80,12 @@ class ndarray(np.ndarray):  # noqa: N801  # CuPy's own name
 
     def get(self) -> np.ndarray:
         return self.view(np.ndarray).copy()
+
+    def set(self, arr: np.ndarray, stream: cuda.Stream | None = None) -> None:
+        if isinstance(arr, ndarray) or arr.shape != self.shape or arr.dtype != self.dtype:
+            raise TypeError("set takes a numpy array of this shape and type")
+        target = self.view(np.ndarray)
+        (stream or cuda.get_current_stream()).issue(lambda: np.copyto(target, arr))
 
 
 def _host(value: Any) -> Any:

@@ -88,6 +88,13 @@ class Prefetcher(Generic[B]):
         self._next += 1
         return batch
 
+    @property
+    def is_ready(self) -> bool:
+        """``take`` would return a batch without waiting."""
+        with self._line.changed:
+            found = self._line.ready.get(self._next)
+        return found is not None and not isinstance(found, _Failure) and self._error is None
+
     def close(self) -> bool:
         """Stop the threads; what they had ready is lost.
 

@@ -220,6 +220,25 @@ def test_a_batch_stays_until_the_next_forward(run, db):
     np.testing.assert_array_equal(it.device.to_numpy(it.top[0].data), before)
 
 
+def test_on_a_device_the_next_batch_is_on_its_way(device, db):
+    """It counts only when it is taken."""
+    if device.xp is np:
+        pytest.skip("the CPU needs no copy")
+    param = text_format.Parse(f'type: "Data" {text(db, batch_size=2)}', LayerParameter())
+    it = Run(device, param, dtype=np.float32)
+    it.forward()
+    until = time.monotonic() + 20
+    while len(it.layer._prefetcher._line.ready) < 2 and time.monotonic() < until:
+        time.sleep(0.001)
+    _, label = it.forward()
+    assert it.layer._uploader.pending
+    assert label.tolist() == [2, 3]
+    assert it.layer.position()["batches"] == 2
+    it.layer.set_position(it.layer.position())
+    assert [it.forward()[1].tolist() for _ in range(2)] == [[4, 5], [6, 0]]
+    it.layer.close()
+
+
 def test_on_the_cpu_the_batch_is_not_copied(db):
     param = text_format.Parse(f'type: "Data" {text(db, data="prefetch: 2")}', LayerParameter())
     it = Run(cpu(), param, dtype=np.float32)

@@ -100,7 +100,7 @@ def _histogram(found: Findings) -> Iterator[str]:
     more = "more than " if len(labels) == MOST else ""
     yield f"labels    {more}{len(labels):,} different, {low:,} to {high:,}{_absent(labels)}"
     many = len(labels) > SHOWN
-    rows = labels.most_common(SHOWN) if many else sorted(labels.items())
+    rows = sorted(labels.items(), key=lambda each: (-each[1] if many else 0, each[0]))[:SHOWN]
     if many:
         yield "the most frequent:"
     most, total = max(labels.values()), labels.total()

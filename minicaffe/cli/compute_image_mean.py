@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
 def _mean(source: Source[bytes], args: argparse.Namespace) -> HostArray:
     from minicaffe.data.datum import DatumDecoder
     from minicaffe.data.image_mean import ImageMean
-    from minicaffe.data.thread_map import BadItems, cores, thread_map
+    from minicaffe.data.prefetch import cores
+    from minicaffe.data.thread_map import BadItems, thread_map
     from minicaffe.proto.minicaffe_pb2 import TransformationParameter
 
     decode = DatumDecoder(source.name, TransformationParameter())

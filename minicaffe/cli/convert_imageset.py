@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert."""
     from minicaffe.data.convert import convert, read_entries, shuffled
     from minicaffe.data.database_writer import write_database
-    from minicaffe.data.thread_map import BadItems, cores
+    from minicaffe.data.prefetch import cores
+    from minicaffe.data.thread_map import BadItems
 
     conversion = _conversion(args)
     _databases.check_free(args.database, force=args.force)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
@@ -18,11 +17,6 @@ R = TypeVar("R")
 AHEAD = range(4, 65)  # results a thread that wait for their turn, as many as go into BUDGET
 BUDGET = 1 << 26  # bytes
 PATIENCE = 0.5  # seconds to wait for threads at the end
-
-
-def cores() -> int:
-    """How many threads can run at a time in this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class BadItems:

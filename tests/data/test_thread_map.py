@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from minicaffe.data.thread_map import AHEAD, BUDGET, BadItems, cores, thread_map
+from minicaffe.data.thread_map import AHEAD, BUDGET, BadItems, thread_map
 from minicaffe.errors import DataError
 
 BAD = BadItems("io.cpp:1", skip=False)
@@ -113,7 +113,3 @@ def test_a_thread_that_hangs_holds_nobody_up():
     results.close()
     let_go.set()
     assert time.monotonic() - begin < 30
-
-
-def test_cores():
-    assert cores() >= 1

@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 with suppress(OSError):  # no such wheel here: Numba falls back to OpenMP or its own layer
     ctypes.CDLL(str(Path(sys.prefix, "lib", "libtbb.so.12")), mode=ctypes.RTLD_GLOBAL)
@@ -30,6 +32,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 # fused multiply-add and reordered sums, but NaN and infinity stay what they are
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+_PROCESS = uuid4().hex[:12]
 
 
 @cache
@@ -63,6 +66,11 @@ def _cache_folder(module: str) -> str:
     return ""
 
 
+def kernel_folder(module: str) -> str:
+    """A folder that lasts as long as the sources of the kernels of ``module``; "" if none."""
+    return _cache_folder(module)
+
+
 @contextmanager
 def _own_cache(module: str) -> Iterator[None]:
     """Inside, functions that are declared keep their machine code in a folder of ours."""
@@ -79,11 +87,38 @@ def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(body: Callable[..., Any]) -> Any:
         with _own_cache(body.__module__):
             function = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(body)
+        _name_files_apart(function)
         if options.get("parallel") and hasattr(os, "fork") and sys.platform == "linux":
             function.compile = partial(_compile_elsewhere, function.compile)
         return function
 
     return decorate
+
+
+def _name_files_apart(function: Any) -> None:
+    """Let no other process write the machine code files that this one writes.
+
+    Numba numbers them: of two processes that compile a function at the same time, for different
+    types, one would find the other's code under its own number.
+    """
+    with suppress(AttributeError):  # a Numba with other insides, or no place for a cache
+        file = function._cache._cache_file
+        file._data_name_pattern = file._data_name_pattern.replace("{number", f"{_PROCESS}.{{number")
+
+
+def _name_symbols_apart(function: Any, signature: Any) -> None:
+    """Let no other child name what it compiles as this one does.
+
+    Loops that run in parallel get names from addresses and from a counter, which in children of
+    one process are the same: two kernels would share a name, and whichever is loaded second in
+    some process would run the code of the first.
+    """
+    words = f"{function.py_func.__module__}.{function.py_func.__qualname__} {signature}"
+    start = int.from_bytes(sha256(words.encode()).digest()[:5], "big") << 16
+    with suppress(ImportError, AttributeError):  # a Numba with other insides
+        from numba.core.bytecode import FunctionIdentity
+
+        FunctionIdentity._unique_ids = count(start)
 
 
 def _compile_elsewhere(compile_or_load: Callable[[Any], Any], signature: Any) -> Any:
@@ -101,6 +136,7 @@ def _compile_elsewhere(compile_or_load: Callable[[Any], Any], signature: Any) ->
             child = os.fork()
             if child == 0:
                 try:
+                    _name_symbols_apart(getattr(compile_or_load, "__self__", None), signature)
                     compile_or_load(signature)
                 finally:
                     os._exit(0)
@@ -134,4 +170,4 @@ def threads() -> int:
     return int(numba.get_num_threads())
 
 
-__all__ = ["FAST", "exact", "inner", "kernel", "numba", "prange", "threads"]
+__all__ = ["FAST", "exact", "inner", "kernel", "kernel_folder", "numba", "prange", "threads"]

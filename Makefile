@@ -30,6 +30,7 @@ wheel:
 
 proto:  # needs pip install -e '.[proto]'; the result is committed
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/minicaffe.proto
+	$(PYTHON) -m minicaffe.stubs
 
 bench:  # needs PyTorch: see benchmarks/README.md
 	$(PYTHON) benchmarks/data.py

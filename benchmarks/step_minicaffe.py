@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 from step_protocol import serve
 
+from minicaffe.buffers import share_data, share_diffs
 from minicaffe.device import cpu
 from minicaffe.net import Net
 from minicaffe.proto.minicaffe_pb2 import TEST, NetParameter, NetState, SolverParameter
@@ -30,8 +31,11 @@ def prepare(job):
         net = Net(definition, NetState(phase=TEST), cpu(job["seed"]))
         fill(net, arrays)
 
+        share_data(net)
+
         def infer():
             net.forward()
+            return float(np.square(net.steps[-1].top[0].data).sum())
 
         return infer
     solver = Solver(
@@ -47,6 +51,7 @@ def prepare(job):
         )
     )
     fill(solver.net, arrays)
+    share_diffs(solver.net)
 
     def train():
         solver.step(1)

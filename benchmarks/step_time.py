@@ -41,6 +41,11 @@ HERE = Path(__file__).parent
 PAUSE = 0.005  # s between two turns: the workers of the one that ran stop spinning
 TURN = 0.1  # s that a turn takes, roughly, where the steps are short
 SEED = 1701
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "torch": ("step_torch.py", {}),
+    "compile": ("step_torch.py", {"compile": True}),
+    "onnx": ("step_onnx.py", {}),
+}
 HINT = (
     "\nif PyTorch is missing: pip install torch==2.13.0 here, or name an interpreter that has it "
     "with --peer-python, or give --alone"
@@ -159,7 +164,9 @@ def workers(path: str, args: argparse.Namespace) -> Iterator[list[Worker]]:
         try:
             if not args.alone:
                 peer = {**job, "layers": describe(net)}
-                found.append(Worker(args.peer_python, "step_torch.py", peer))
+                for name in ["torch", *args.also]:
+                    script, options = PEERS[name]
+                    found.append(Worker(args.peer_python, script, {**peer, **options}))
             yield found
         finally:
             for worker in found:
@@ -198,10 +205,13 @@ def report(path: str, args: argparse.Namespace, found: list[Worker]) -> dict[str
         "threads": args.threads,
         "sides": sides,
     }
-    if len(sides) == 2:
-        result["ratio"] = sides[0]["median"] / sides[1]["median"]
-        result["ratio_of_fastest"] = sides[0]["fastest"] / sides[1]["fastest"]
-        result["same_loss"] = bool(np.allclose(*losses, rtol=1e-3)) if None not in losses else None
+    if len(sides) > 1:
+        best = min(sides[1:], key=lambda side: side["median"])
+        result["best_peer"] = best["name"]
+        result["ratio"] = sides[0]["median"] / best["median"]
+        result["ratio_of_fastest"] = sides[0]["fastest"] / min(s["fastest"] for s in sides[1:])
+        result["ratio_of_memory"] = sides[0]["peak"] / sides[1]["peak"]
+        result["same_loss"] = all(np.allclose(losses[0], loss, rtol=1e-3) for loss in losses)
     return result
 
 
@@ -218,7 +228,10 @@ def show(result: dict[str, Any]) -> None:
         )
     if "ratio" in result:
         fastest = result["ratio_of_fastest"]
-        print(f"ratio {result['ratio']:.2f} (of the fastest steps {fastest:.2f})")
+        print(
+            f"ratio to {result['best_peer']} {result['ratio']:.2f} (of the fastest steps "
+            f"{fastest:.2f}), memory to PyTorch's {result['ratio_of_memory']:.2f}"
+        )
         if result["same_loss"] is False:
             print("the first losses differ: dropout, or not the same net")
 
@@ -241,9 +254,18 @@ def main() -> None:
         help="of a blob that a data layer would make",
     )
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter with PyTorch")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        choices=("compile", "onnx"),
+        help="measure torch.compile, or ONNX Runtime's inference, too",
+    )
     parser.add_argument("--alone", action="store_true", help="without PyTorch")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    if "onnx" in args.also and args.phase == "TRAIN":
+        parser.error("--also onnx: inference alone, with --phase TEST")
     if args.repeat < 7:
         parser.error("--repeat: a median of fewer than 7 says little")
     results = []

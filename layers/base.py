@@ -84,7 +84,7 @@ class Layer(ABC):
         self.blobs: list[Blob] = []
         self.param_propagate_down: list[bool] = []
         self.loss_weights: list[float] = []
-        self._shapes: list[tuple[int, ...]] = []
+        self._shapes: Sequence[tuple[int, ...] | None] = []
         for proto in param.blobs:  # weights given in the definition: the fillers are skipped
             self.blobs.append(blob_from_proto(proto, device, self.dtype))
 
@@ -129,6 +129,11 @@ class Layer(ABC):
             first: the shape of the first top, where the caller knows it.
         """
         return [first]
+
+    @property
+    def wants_own_top(self) -> bool:
+        """Where it is to work in place, the net gives it a top of its own: it reads both."""
+        return False
 
     def position(self) -> dict[str, Any]:
         """What a resumed run needs beyond parameters, as JSON: where in the data it is, say."""
@@ -191,23 +196,53 @@ class Layer(ABC):
     def run_forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """``reshape`` where it is needed, and ``forward``."""
         try:
-            if self.always_reshape or [blob.shape for blob in bottom] != self._shapes:
-                self._reshape(bottom, top)
+            if len(bottom) != 1 or bottom[0].shape is not self._shapes[0] or self.always_reshape:
+                self.fit(bottom, top)  # seldom; a call for each layer would add up
             self.forward(bottom, top)
         except Exception as error:
             locate(error, self.param, "forward")
             raise
 
     @final
+    def fit(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """``reshape`` where it is needed."""
+        if not self.fits(bottom):
+            self._reshape(bottom, top)
+
+    @final
+    def fits(self, bottom: Sequence[Blob]) -> bool:
+        """The last ``reshape`` was for bottoms of these shapes."""
+        return not self.always_reshape and [blob.shape for blob in bottom] == self._shapes
+
+    @final
     def run_backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        """``backward``."""
+        """``backward``, which goes by the shapes of the last forward."""
         try:
+            self.check_fitted()
             self.backward(top, propagate_down, bottom)
         except Exception as error:
             locate(error, self.param, "backward")
             raise
+
+    @final
+    def check_fitted(self) -> None:
+        """Refuse to go backward with other shapes than forward has left.
+
+        Raises:
+            ShapeError: a blob has been reshaped since.
+        """
+        if None in self._shapes:
+            raise ShapeError(
+                "a blob of the net has another shape since the last forward, expected a "
+                "forward, or the net's reshape(), before backward"
+            )
+
+    @final
+    def forget_shapes(self) -> None:
+        """Reshape before the next forward: a blob may have been changed that is no bottom."""
+        self._shapes = [None] * len(self._shapes)
 
     @final
     def loss(self, top: Sequence[Blob]) -> Array | float:
@@ -219,6 +254,7 @@ class Layer(ABC):
         return total
 
     def _reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self._shapes = [None] * len(bottom)  # should it fail, the next forward tries again
         self.reshape(bottom, top)
         self._shapes = [blob.shape for blob in bottom]
         self._fill_loss_diffs(top)

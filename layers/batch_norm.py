@@ -35,20 +35,20 @@ class BatchNorm(Layer):
     ``bias_term: true`` goes behind.
     After: src/caffe/layers/batch_norm_layer.cpp (S. Ioffe, C. Szegedy, "Batch normalization:
     accelerating deep network training by reducing internal covariate shift", 2015).
+
+    Attributes:
+        mean, variance, std: (C,) of the last forward.
+        rows: (N, C, elements of a channel) of the bottom.
     """
 
     works_in_place = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        param = self.param.batch_norm_param
         if bottom[0].ndim < 2:
             raise ShapeError(
                 f"bottom[0] has shape {bottom[0].shape}, expected (N, C, ...): each channel is "
                 "normalized by itself"
             )
-        self._global = self.param.phase == TEST
-        if param.HasField("use_global_stats"):
-            self._global = param.use_global_stats
         self._channels = bottom[0].shape[1]
         for shape in [(self._channels,), (self._channels,), (1,)]:
             self.add_param(shape, FillerParameter(value=0))
@@ -65,39 +65,67 @@ class BatchNorm(Layer):
         if bottom[0].count == 0:
             raise ShapeError(f"bottom[0] has shape {shape}, expected no empty axis: no mean exists")
         top[0].reshape(shape)
-        self._rows = shape[0], shape[1], bottom[0].count // (shape[0] * shape[1])
-        self._mean, self._variance, self._std, self._zeros = (
+        self.rows = shape[0], shape[1], bottom[0].count // (shape[0] * shape[1])
+        self.mean, self.variance, self.std, self._zeros = (
             self.device.zeros(self._channels, self.dtype) for _ in range(4)
         )
         # backward reads x, which is gone from the bottom where the top is written over it
-        in_place = top[0] is bottom[0] and not self._global
-        self._kept = self.device.zeros(self._rows, self.dtype) if in_place else None
+        in_place = top[0] is bottom[0] and not self.uses_stored
+        self._kept = self.device.zeros(self.rows, self.dtype) if in_place else None
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        x, y = bottom[0].data.reshape(self._rows), top[0].data.reshape(self._rows)
-        eps = self.param.batch_norm_param.eps
-        if self._global:
-            total = self.blobs[2].data
-            scale = (total != 0) / self.xp.where(total == 0, 1, total)
-            self._mean[...] = self.blobs[0].data * scale
-            self._std[...] = self.xp.sqrt(self.blobs[1].data * scale + eps)
-            ops.normalize(self.xp, x, y, self._mean, self._std)
+        x, y = bottom[0].data.reshape(self.rows), top[0].data.reshape(self.rows)
+        if self.uses_stored:
+            self.load_stored()
+            ops.normalize(self.xp, x, y, self.mean, self.std)
         else:
-            moments = self._mean, self._variance, self._std
-            ops.batch_norm(self.xp, x, y, self._kept, *moments, eps, 0.0)
-            self._store()
+            moments = self.mean, self.variance, self.std
+            ops.batch_norm(self.xp, x, y, self._kept, *moments, self.eps, 0.0)
+            self.store()
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if not propagate_down[0]:
             return
-        dy, dx = top[0].diff.reshape(self._rows), bottom[0].diff.reshape(self._rows)
-        if self._global:
-            ops.normalize(self.xp, dy, dx, self._zeros, self._std)
+        dy, dx = top[0].diff.reshape(self.rows), bottom[0].diff.reshape(self.rows)
+        if self.uses_stored:
+            ops.normalize(self.xp, dy, dx, self._zeros, self.std)
         else:
-            x = bottom[0].data.reshape(self._rows) if self._kept is None else self._kept
-            ops.batch_norm_grad(self.xp, x, dy, dx, self._mean, self._std)
+            x = bottom[0].data.reshape(self.rows) if self._kept is None else self._kept
+            ops.batch_norm_grad(self.xp, x, dy, dx, self.mean, self.std)
+
+    @property
+    def uses_stored(self) -> bool:
+        """Mean and variance are the stored ones, not the batch's own."""
+        param = self.param.batch_norm_param
+        if param.HasField("use_global_stats"):
+            return param.use_global_stats
+        return self.param.phase == TEST
+
+    @property
+    def wants_own_top(self) -> bool:
+        return not self.uses_stored
+
+    @property
+    def eps(self) -> float:
+        """Added to the variance."""
+        return self.param.batch_norm_param.eps
+
+    def load_stored(self) -> None:
+        """Set ``mean`` and ``std`` from what is stored."""
+        total = self.blobs[2].data
+        scale = (total != 0) / self.xp.where(total == 0, 1, total)
+        self.mean[...] = self.blobs[0].data * scale
+        self.std[...] = self.xp.sqrt(self.blobs[1].data * scale + self.eps)
+
+    def store(self) -> None:
+        """Add ``mean`` and ``variance``, of this batch, to what is stored."""
+        fraction = self.param.batch_norm_param.moving_average_fraction
+        elements = self.rows[0] * self.rows[2]
+        unbiased = elements / (elements - 1) if elements > 1 else 1.0
+        for blob, fresh in zip(self.blobs, (self.mean, self.variance * unbiased, 1), strict=True):
+            blob.data[...] = blob.data * fraction + fresh
 
     def _fix_learning_rates(self) -> None:
         """No solver changes the statistics: as the original, put that in the definition."""
@@ -110,10 +138,3 @@ class BatchNorm(Layer):
                     "0: the statistics are not learned from gradients; give 'param { lr_mult: 0 }' "
                     "three times, or leave param out"
                 )
-
-    def _store(self) -> None:
-        fraction = self.param.batch_norm_param.moving_average_fraction
-        elements = self._rows[0] * self._rows[2]
-        unbiased = elements / (elements - 1) if elements > 1 else 1.0
-        for blob, fresh in zip(self.blobs, (self._mean, self._variance * unbiased, 1), strict=True):
-            blob.data[...] = blob.data * fraction + fresh

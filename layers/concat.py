@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import prod
 
 from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
+from minicaffe.ops import parts as ops
 
 
 @register_layer("Concat")
@@ -45,28 +47,29 @@ class Concat(Layer):
                 )
         length = sum(blob.shape[axis] for blob in bottom)
         top[0].reshape((*first[:axis], length, *first[axis + 1 :]))
+        self._rows = prod(first[:axis])
+        self._lengths = [prod(blob.shape[axis:]) for blob in bottom]
         if len(bottom) == 1:
             top[0].share_data(bottom[0])
             top[0].share_diff(bottom[0])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(bottom) > 1:
-            for blob, part in self._parts(bottom, top[0].data):
-                part[...] = blob.data
+            parts = [self._rows_of(blob.data, i) for i, blob in enumerate(bottom)]
+            ops.join(self.xp, parts, self._lengths, self._whole(top[0].data))
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if len(bottom) > 1:
-            wanted = iter(propagate_down)
-            for blob, part in self._parts(bottom, top[0].diff):
-                if next(wanted):
-                    blob.diff[...] = part
+            parts = [
+                self._rows_of(blob.diff, i) if propagate_down[i] else None
+                for i, blob in enumerate(bottom)
+            ]
+            ops.cut(self.xp, self._whole(top[0].diff), self._lengths, parts)
 
-    def _parts(self, bottom: Sequence[Blob], joined: Array) -> Iterator[tuple[Blob, Array]]:
-        """Each bottom, and the part of ``joined`` that belongs to it."""
-        before, start = (slice(None),) * self._axis, 0
-        for blob in bottom:
-            stop = start + blob.shape[self._axis]
-            yield blob, joined[(*before, slice(start, stop))]
-            start = stop
+    def _rows_of(self, array: Array, index: int) -> Array:
+        return array.reshape(self._rows, self._lengths[index])
+
+    def _whole(self, array: Array) -> Array:
+        return array.reshape(self._rows, sum(self._lengths))

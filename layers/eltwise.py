@@ -31,6 +31,11 @@ class Eltwise(Layer):
 
     num_bottom = Arity(2, None)
 
+    @property
+    def is_sum(self) -> bool:
+        """SUM; ``weights`` are then the factors."""
+        return self._operation == EltwiseParameter.SUM
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.eltwise_param
         self._operation = param.operation
@@ -43,7 +48,7 @@ class Eltwise(Layer):
                 f"coeff is given {len(param.coeff)} time(s), expected none, or one a bottom "
                 f"({len(bottom)})"
             )
-        self._coeff = list(param.coeff) or [1.0] * len(bottom)
+        self.weights = list(param.coeff) or [1.0] * len(bottom)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -60,7 +65,7 @@ class Eltwise(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.data for blob in bottom], top[0].data
         if self._operation == EltwiseParameter.SUM:
-            ops.weighted_sum(self.xp, xs, self._coeff, y)
+            ops.weighted_sum(self.xp, xs, self.weights, y)
         elif self._operation == EltwiseParameter.PROD:
             ops.product(self.xp, xs, y)
         else:
@@ -74,7 +79,7 @@ class Eltwise(Layer):
             if not wanted:
                 continue
             if self._operation == EltwiseParameter.SUM:
-                ops.weighted_sum(self.xp, [dy], [self._coeff[i]], blob.diff)
+                ops.weighted_sum(self.xp, [dy], [self.weights[i]], blob.diff)
             elif self._operation == EltwiseParameter.MAX:
                 ops.maximum_grad(self.xp, self._index, i, dy, blob.diff)
             elif self.param.eltwise_param.stable_prod_grad:

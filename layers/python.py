@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
@@ -15,8 +16,9 @@ from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.proto.minicaffe_pb2 import LayerParameter
 from minicaffe.proto.origin import place
-from minicaffe.python_layer import Blobs, BlobView
 from minicaffe.python_layer import Layer as UserLayer
+from minicaffe.user_blob import Blob as UserBlob
+from minicaffe.user_blob import BlobVec
 
 
 @register_layer("Python")
@@ -34,6 +36,9 @@ class Python(Layer):
     on; ``share_in_parallel`` is not read.
     After: src/caffe/layers/python_layer.cpp (include/caffe/layers/python_layer.hpp), which finds
     modules on PYTHONPATH alone, and dies of their exceptions.
+
+    Attributes:
+        user: the object of that class, from ``setup`` on.
     """
 
     num_bottom = Arity(0, None)
@@ -42,45 +47,45 @@ class Python(Layer):
     always_reshape = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._user = user = _user_class(self.param)(self.param)
+        self.user = user = _user_class(self.param)(self.param)
         user.param_str = user.param_str_ = self.param.python_param.param_str
         user.phase = self.param.phase
-        user.blobs = Blobs(self)
+        user.blobs = BlobVec(weakref.proxy(self))  # not a cycle: a net's memory goes with it
         self._call(user.setup, bottom, top)
         missing = len(self.blobs) - len(self.param_propagate_down)
         self.param_propagate_down += [True] * missing  # of those that the definition gives
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._call(self._user.reshape, bottom, top)
+        self._call(self.user.reshape, bottom, top)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._call(self._user.forward, bottom, top)
+        self._call(self.user.forward, bottom, top)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        if type(self._user).backward is UserLayer.backward:
+        if type(self.user).backward is UserLayer.backward:
             if not any(propagate_down) and not self.blobs:
                 return  # a net with force_backward asks every layer
             raise LayerConfigError(
-                f"class {type(self._user).__name__} has no backward, expected one: a gradient is "
+                f"class {type(self.user).__name__} has no backward, expected one: a gradient is "
                 "asked of it; without one, write propagate_down: false for each of its bottoms"
             )
-        self._call(self._user.backward, top, list(propagate_down), bottom)
+        self._call(self.user.backward, top, list(propagate_down), bottom)
 
     def _call(self, method: Callable[..., None], *args: Sequence[Any]) -> None:
         """``method`` with views in place of blobs; the same view where it is the same blob."""
-        views: dict[int, BlobView] = {}
+        views: dict[int, UserBlob] = {}
 
         def view(value: Any) -> Any:
             if isinstance(value, Blob):
-                return views.setdefault(id(value), BlobView(value))
+                return views.setdefault(id(value), UserBlob(value))
             return value
 
         method(*([view(value) for value in arg] for arg in args))
         for each in views.values():
             each.write_back()
-        self._user.blobs.write_back()
+        self.user.blobs.write_back()
 
 
 def _user_class(param: LayerParameter) -> type[UserLayer]:

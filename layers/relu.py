@@ -27,21 +27,24 @@ class ReLU(Neuron):
     restricted Boltzmann machines", 2010). A negative ``negative_slope`` in place is refused in
     training: the sign that the gradient needs is overwritten, and there it comes out wrong.
     ``engine: CUDNN`` is accepted where there is no cuDNN.
+
+    Attributes:
+        slope: ``negative_slope``.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._slope = self.param.relu_param.negative_slope
-        if self._slope < 0 and top[0] is bottom[0] and self.param.phase == TRAIN:
+        self.slope = self.param.relu_param.negative_slope
+        if self.slope < 0 and top[0] is bottom[0] and self.param.phase == TRAIN:
             raise LayerConfigError(
-                f"negative_slope is {self._slope:g} in place, expected at least 0: the gradient "
+                f"negative_slope is {self.slope:g} in place, expected at least 0: the gradient "
                 "needs the sign of the input; give the top a name of its own"
             )
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        ops.relu(self.xp, bottom[0].data, top[0].data, self._slope)
+        ops.relu(self.xp, bottom[0].data, top[0].data, self.slope)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0]:
-            ops.relu_grad(self.xp, bottom[0].data, top[0].diff, bottom[0].diff, self._slope)
+            ops.relu_grad(self.xp, bottom[0].data, top[0].diff, bottom[0].diff, self.slope)

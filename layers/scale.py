@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minicaffe.blob import Blob
+from minicaffe.device import Array
 from minicaffe.fillers import constant
 from minicaffe.layers._broadcast import around, learned_shape
 from minicaffe.layers._weights import wanted_diff
@@ -43,8 +44,10 @@ class Scale(Layer):
             self.add_param(shape, param.bias_filler)
         self._bias_index = 2 - len(bottom)
         self._kept = Blob(self.device, dtype=self.dtype)
+        self._keeps = False
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self._at_channels = self.param.scale_param.axis in (1, 1 - bottom[0].ndim)
         self._shape = around(bottom[0], self._factor(bottom), self.param.scale_param.axis)
         if self.param.scale_param.bias_term:
             around(bottom[0], self.blobs[self._bias_index], self.param.scale_param.axis)
@@ -80,6 +83,22 @@ class Scale(Layer):
             None if ds is None else ds.reshape(-1),
             None if db is None else db.reshape(-1),
         )
+
+    @property
+    def is_by_channel(self) -> bool:
+        """One learned factor for each index of axis 1, as follows BatchNorm."""
+        return self._bias_index == 1 and self.blobs[0].ndim == 1 and self._at_channels
+
+    def factor_and_offset(self) -> tuple[Array, Array]:
+        """What is learned; zeros where there is no bias."""
+        factor = self.blobs[0].data
+        has_bias = self.param.scale_param.bias_term
+        return factor, self.blobs[1].data if has_bias else self.xp.zeros_like(factor)
+
+    def kept(self) -> Array:
+        """Room for the input that ``backward`` reads where the top is written over it."""
+        self._keeps = True
+        return self._kept.data
 
     def _factor(self, bottom: Sequence[Blob]) -> Blob:
         return bottom[1] if len(bottom) == 2 else self.blobs[0]

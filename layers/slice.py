@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 
 from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
+from minicaffe.ops import parts as ops
 
 
 @register_layer("Slice")
@@ -58,24 +60,26 @@ class Slice(Layer):
         self._bounds = [0, *(points or [size * i for i in range(1, len(top))]), length]
         for blob, (start, stop) in zip(top, pairwise(self._bounds), strict=True):
             blob.reshape((*shape[:axis], stop - start, *shape[axis + 1 :]))
+        self._rows = prod(shape[:axis])
+        self._lengths = [prod(blob.shape[axis:]) for blob in top]
         if len(top) == 1:
             top[0].share_data(bottom[0])
             top[0].share_diff(bottom[0])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(top) > 1:
-            for blob, part in self._parts(top, bottom[0].data):
-                blob.data[...] = part
+            parts = [self._rows_of(blob.data, i) for i, blob in enumerate(top)]
+            ops.cut(self.xp, self._whole(bottom[0].data), self._lengths, parts)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if len(top) > 1 and propagate_down[0]:
-            for blob, part in self._parts(top, bottom[0].diff):
-                part[...] = blob.diff
+            parts = [self._rows_of(blob.diff, i) for i, blob in enumerate(top)]
+            ops.join(self.xp, parts, self._lengths, self._whole(bottom[0].diff))
 
-    def _parts(self, top: Sequence[Blob], whole: Array) -> Iterator[tuple[Blob, Array]]:
-        """Each top, and the part of ``whole`` that belongs to it."""
-        before = (slice(None),) * self._axis
-        for blob, (start, stop) in zip(top, pairwise(self._bounds), strict=True):
-            yield blob, whole[(*before, slice(start, stop))]
+    def _rows_of(self, array: Array, index: int) -> Array:
+        return array.reshape(self._rows, self._lengths[index])
+
+    def _whole(self, array: Array) -> Array:
+        return array.reshape(self._rows, sum(self._lengths))

@@ -26,6 +26,7 @@ class Step:
         top_names: the names of ``top``.
         propagate_down: for each bottom, whether its gradient is wanted.
         needs_backward: whether the layer runs backward at all.
+        is_loss: whether one of ``top`` is a loss.
     """
 
     layer: Layer
@@ -35,6 +36,10 @@ class Step:
     top_names: list[str]
     propagate_down: list[bool] = field(default_factory=list)
     needs_backward: bool = False
+    is_loss: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_loss = any(self.layer.loss_weights)
 
     @property
     def name(self) -> str:
@@ -77,7 +82,7 @@ def _unmark_what_has_no_loss(steps: Sequence[Step]) -> None:
     unwanted: set[str] = set()
     for step in reversed(steps):
         tops = set(step.top_names)
-        contributes = any(step.layer.loss_weights) or bool(tops & under_loss)
+        contributes = step.is_loss or bool(tops & under_loss)
         if step.needs_backward and tops <= unwanted:
             step.needs_backward = False
             step.propagate_down = [False] * len(step.propagate_down)

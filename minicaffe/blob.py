@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,13 +16,20 @@ MAX_AXES = 32
 MAX_COUNT = 2**48  # elements: a petabyte; a shape of more is a mistake
 
 
-class _Memory:
-    """A flat array that several blobs may look at; made when first asked for."""
+class Memory:
+    """A flat array that several blobs may look at; made when first asked for.
 
-    __slots__ = ("array", "sharers")
+    Attributes:
+        array: None until then.
+        sharers: how many blobs look at it.
+        mirror: what the host sees of it, where that is another place (``user_blob.Mirror``).
+    """
+
+    __slots__ = ("array", "mirror", "sharers")
 
     def __init__(self) -> None:
         self.array: Array = None
+        self.mirror: Any = None
         self.sharers = 1
 
     def fit(self, blob: Blob) -> Array:
@@ -51,7 +59,7 @@ class Blob:
         self.dtype = np.dtype(dtype)
         self.shape: tuple[int, ...] = ()
         self.count = 1
-        self._data, self._diff = _Memory(), _Memory()
+        self._data, self._diff = Memory(), Memory()
         self._data_view: tuple[Array, Array] = (None, None)  # a memory's array, its view in shape
         self._diff_view: tuple[Array, Array] = (None, None)
         self.reshape(shape)
@@ -123,8 +131,15 @@ class Blob:
         if self._diff is not other._diff:
             self._diff = other._diff
 
+    def move(self, which: int, memory: Memory) -> None:
+        """Put the data (0) or the diff (1) into ``memory``; what it held stays behind."""
+        if which:
+            self._diff = memory
+        else:
+            self._data = memory
+
     @property
-    def memories(self) -> tuple[object, object]:
+    def memories(self) -> tuple[Memory, Memory]:
         """What the data and the diff lie in: the same object for blobs that share it."""
         return self._data, self._diff
 

@@ -118,7 +118,7 @@ def train_net(param: SolverParameter) -> tuple[NetParameter, NetState]:
         field = "train_net" if param.HasField("train_net") else "net"
         path = getattr(param, field)
         glog.info("solver.cpp:102", f"Creating training net from {field} file: {path}")
-        net = read_net(path)
+        net = read_net(path, phase=TRAIN)
     return net, _state(TRAIN, net, param.train_state)
 
 
@@ -133,12 +133,12 @@ def test_nets(param: SolverParameter) -> Iterator[tuple[NetParameter, NetState]]
     All files are read before the first net, and each net is logged when it is asked for.
     """
     nets = [(upgrade_net(net), "test_net_param") for net in param.test_net_param]
-    nets += [(read_net(path), f"test_net file: {path}") for path in param.test_net]
+    nets += [(read_net(path, phase=TEST), f"test_net file: {path}") for path in param.test_net]
     while len(nets) < len(param.test_iter):
         if param.HasField("net_param"):
             nets.append((upgrade_net(param.net_param), "net_param"))
         else:
-            nets.append((read_net(param.net), f"net file: {param.net}"))
+            nets.append((read_net(param.net, phase=TEST), f"net file: {param.net}"))
     for index, (net, source) in enumerate(nets):
         glog.info("solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
         given = param.test_state[index] if param.test_state else NetState()

@@ -130,6 +130,10 @@ class DataError(MinicaffeError):
         return f"{self.source}{key}: {super().__str__()}" if self.source else super().__str__()
 
 
+class ArrayError(MinicaffeError, ValueError):
+    """An array, or a message that holds one, does not have the shape or the values it needs."""
+
+
 class DeviceError(MinicaffeError):
     """The device asked for is not there, or lacks something; says what to install.
 

@@ -6,8 +6,10 @@ the original would write into data that another layer still reads, it gets a top
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,11 +18,27 @@ from minicaffe import debug, glog
 from minicaffe.backward import Step, mark_backward
 from minicaffe.blob import Blob
 from minicaffe.device import Array, Device, cpu
+from minicaffe.fusion import Stage, stages
 from minicaffe.graph import prepare
-from minicaffe.layers import create_layer
-from minicaffe.param_list import ParamList, share_blobs
+from minicaffe.layers import Layer, create_layer
+from minicaffe.param_list import ParamList, check_same, share_blobs
 from minicaffe.proto.minicaffe_pb2 import LayerParameter, NetParameter, NetState
 from minicaffe.proto.text import to_text
+
+Hook = Callable[[int], object]
+
+
+@dataclass
+class Hooks:
+    """What is called with the index of each layer that a net runs.
+
+    Those around backward are called for layers without a gradient too.
+    """
+
+    before_forward: list[Hook] = field(default_factory=list)
+    after_forward: list[Hook] = field(default_factory=list)
+    before_backward: list[Hook] = field(default_factory=list)
+    after_backward: list[Hook] = field(default_factory=list)
 
 
 class Net:
@@ -37,6 +55,8 @@ class Net:
         outputs: names of the blobs that no layer reads, sorted.
         loss_weights: name to its factor in the loss, for the blobs that are losses.
         debug_info: log the mean magnitude of everything computed.
+        hooks: called before and after each layer.
+        stages: ``steps``, divided into those that run as one.
     """
 
     def __init__(
@@ -58,6 +78,7 @@ class Net:
         self.steps: list[Step] = []
         self.inputs: list[str] = []
         self.loss_weights: dict[str, float] = {}
+        self.hooks = Hooks()
         self._memory = 0
         params, unread = ParamList(), dict[str, None]()
         try:
@@ -68,38 +89,85 @@ class Net:
             raise
         self.params = params.learned
         mark_backward(self.steps, force=self.definition.force_backward)
+        self.stages = stages(self.steps)
+        self._runs = [(_run_of(stage), stage) for stage in self.stages]
         self.outputs = sorted(unread)
         self._log_summary()
 
-    def forward(self) -> Array | float:
-        """Run every layer, first to last.
+    def forward(self, first: int = 0, last: int | None = None) -> Array | float:
+        """Run layers ``first`` to ``last``, that one too; None: to the end.
 
         Returns:
-            The weighted sum of the losses, a scalar on the device.
+            The weighted sum of their losses, a scalar on the device.
         """
         total: Array | float = 0.0
-        for step in self.steps:
+        stop = len(self.steps) if last is None else last + 1
+        before, after = self.hooks.before_forward, self.hooks.after_forward
+        watched = bool(before or after or self.debug_info)
+        if not watched and stop - first == len(self.steps):
+            return self._forward_stages()
+        self._unfold()
+        for index, step in enumerate(self.steps[first:stop], first):
+            if watched:
+                _call(before, index)
             step.layer.run_forward(step.bottom, step.top)
-            if any(step.layer.loss_weights):
+            if step.is_loss:
                 total = total + step.layer.loss(step.top)
-            if self.debug_info:
-                debug.forward(step)
+            if watched:
+                if self.debug_info:
+                    debug.forward(step)
+                _call(after, index)
         return total
 
-    def backward(self) -> None:
-        """Run every layer that a gradient is wanted of, last to first."""
-        for step in reversed(self.steps):
+    def backward(self, first: int | None = None, last: int = 0) -> None:
+        """Run those layers that a gradient is wanted of, ``first`` down to ``last``, that one too.
+
+        Args:
+            first: None: from the end.
+            last: the lowest.
+        """
+        start = len(self.steps) - 1 if first is None else first
+        before, after = self.hooks.before_backward, self.hooks.after_backward
+        if not (before or after or self.debug_info) and start - last + 1 == len(self.steps):
+            for stage in reversed(self.stages):
+                stage.backward()
+            return
+        self._unfold()
+        for index in range(start, last - 1, -1):
+            step = self.steps[index]
+            _call(before, index)
             if step.needs_backward:
                 step.layer.run_backward(step.top, step.propagate_down, step.bottom)
                 if self.debug_info:
                     debug.backward(step)
+            _call(after, index)
         if self.debug_info:
             debug.totals(self.params)
+
+    def _forward_stages(self) -> Array | float:
+        total: Array | float = 0.0
+        for run, stage in self._runs:
+            run()
+            if stage.is_loss:
+                for step in stage.steps:
+                    if step.is_loss:
+                        total = total + step.layer.loss(step.top)
+        return total
+
+    def _unfold(self) -> None:
+        """From now on the layers run one by one."""
+        for stage in self.stages:
+            stage.unfold()
 
     def reshape(self) -> None:
         """Give every blob the shape that follows from the inputs'; computes nothing."""
         for step in self.steps:
             step.layer.run_reshape(step.bottom, step.top)
+
+    def forget_shapes(self) -> None:
+        """Let each layer reshape when it runs next: the caller has changed a blob's shape."""
+        for step in self.steps:
+            step.layer.forget_shapes()
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero, as before the passes of an iteration."""
@@ -113,10 +181,13 @@ class Net:
             ParamSharingError: layers of one name have parameters of different shapes.
         """
         mine = {step.name: step.layer for step in reversed(self.steps)}
+        known = [step for step in other.steps if step.name in mine]
+        for step in known:
+            check_same(mine[step.name].blobs, step.layer.blobs, step.name)
+        for step in known:
+            share_blobs(mine[step.name].blobs, step.layer.blobs)
         for step in other.steps:
-            if step.name in mine:
-                share_blobs(mine[step.name].blobs, step.layer.blobs, step.name)
-            elif step.layer.blobs:
+            if step.name not in mine and step.layer.blobs:
                 glog.info("net.cpp:677", f"Ignoring source layer {step.name}")
 
     def output_values(self) -> Iterator[tuple[str, float, float]]:
@@ -142,7 +213,7 @@ class Net:
         for name in param.bottom:
             glog.info("net.cpp:408", f"{param.name} <- {name}")
             unread.pop(name, None)
-        top = [self._top(param, index, bottom) for index in range(len(param.top))]
+        top = [self._top(layer, index, bottom) for index in range(len(param.top))]
         unread.update(dict.fromkeys(param.top))
         missing = layer.num_top.least - len(top) if layer.auto_top else 0
         top += [Blob(self.device, (), self.dtype) for _ in range(missing)]
@@ -158,15 +229,20 @@ class Net:
                 self.loss_weights[name] = weight
         self._log_step(step)
 
-    def _top(self, param: LayerParameter, index: int, bottom: list[Blob]) -> Blob:
+    def _top(self, layer: Layer, index: int, bottom: list[Blob]) -> Blob:
+        param = layer.param
         name = param.top[index]
         in_place = index < len(bottom) and param.bottom[index] == name
-        if in_place and not bottom[index].is_shared:
+        if in_place:
             glog.info("net.cpp:369", f"{param.name} -> {name} (in-place)")
-            return bottom[index]
-        glog.info("net.cpp:382", f"{param.name} -> {name}")
-        self.blobs[name] = Blob(self.device, (), self.dtype)
-        return self.blobs[name]
+            if not bottom[index].is_shared and not layer.wants_own_top:
+                return bottom[index]
+        else:
+            glog.info("net.cpp:382", f"{param.name} -> {name}")
+        blob = self.blobs[name] = Blob(self.device, (), self.dtype)
+        if in_place and not bottom[index].is_shared:
+            blob.share_diff(bottom[index])  # as in place: backward writes over it
+        return blob
 
     def _log_step(self, step: Step) -> None:
         glog.info("net.cpp:124", f"Setting up {step.name}")
@@ -187,6 +263,19 @@ class Net:
         for name in self.outputs:
             glog.info("net.cpp:244", f"This network produces output {name}")
         glog.info("net.cpp:257", "Network initialization done.")
+
+
+def _run_of(stage: Stage) -> Callable[[], None]:
+    """What runs ``stage`` forward, on the shortest way: nets have hundreds."""
+    if type(stage) is Stage and len(stage.steps) == 1:
+        step = stage.steps[0]
+        return partial(step.layer.run_forward, step.bottom, step.top)
+    return stage.forward
+
+
+def _call(hooks: Iterable[Hook], index: int) -> None:
+    for hook in hooks:
+        hook(index)
 
 
 @contextmanager

@@ -107,18 +107,21 @@ def _given(spec: ParamSpec) -> set[str]:
     return {field for field in ("lr_mult", "decay_mult") if spec.HasField(field)}
 
 
-def share_blobs(mine: Iterable[Blob], theirs: Iterable[Blob], layer: str) -> None:
-    """Let each of ``mine`` look at the data of its counterpart in ``theirs``.
+def check_same(mine: Iterable[Blob], theirs: Iterable[Blob], layer: str) -> None:
+    """Refuse to share parameters of ``layer`` with ``theirs`` unless they have the same shapes.
 
     Raises:
         ParamSharingError: not as many, or not of the same shapes.
     """
-    mine, theirs = list(mine), list(theirs)
     shapes, expected = [b.shape for b in mine], [b.shape for b in theirs]
     if shapes != expected:
         raise ParamSharingError(
             f"layer {layer!r}: its parameters have shapes {shapes}, expected {expected}, as in "
             "the net to share them with"
         )
+
+
+def share_blobs(mine: Iterable[Blob], theirs: Iterable[Blob]) -> None:
+    """Let each of ``mine`` look at the data of its counterpart in ``theirs``."""
     for one, other in zip(mine, theirs, strict=True):
         one.share_data(other)

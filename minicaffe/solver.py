@@ -6,7 +6,7 @@ After: src/caffe/solver.cpp and src/caffe/solvers/sgd_solver.cpp.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from minicaffe import debug, glog, gradients, report, scaffold, snapshot
 from minicaffe.callbacks import Action, Callback
 from minicaffe.definitions import check_resumed, check_solver
 from minicaffe.device import Array, Device, cpu
+from minicaffe.errors import SolverConfigError
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.proto.text import to_text
 from minicaffe.score import Score
@@ -24,6 +25,8 @@ from minicaffe.solvers import Hyper, Slot, create_rule, learning_rate, next_step
 from minicaffe.weights import Copied
 
 __all__ = ["Action", "Callback", "Solver"]
+
+_OF_SNAPSHOTS = ("snapshot", "snapshot_prefix", "snapshot_format", "snapshot_after_train")
 
 
 class Solver:
@@ -57,6 +60,7 @@ class Solver:
         self.losses: deque[Array | float] = deque(maxlen=max(1, param.average_loss))
         self.before_test: dict[str, Any] | None = None
         self._display = report.Display(param.display)
+        self._taken_up = _settings(param)
         self._stopped = self._resumed = False
         if glog.is_on():
             glog.info("solver.cpp:45", f"Initializing solver from parameters: \n{to_text(param)}")
@@ -86,6 +90,33 @@ class Solver:
         """The mean loss of the last ``average_loss`` iterations; NaN before the first."""
         return float(sum(self.losses) / len(self.losses)) if self.losses else float("nan")
 
+    def reconfigure(self) -> None:
+        """Take up what has been changed in ``param`` since it was last looked at.
+
+        Raises:
+            SolverConfigError: a value is refused, or another one than can be changed by now.
+        """
+        settings = _settings(self.param)
+        if settings == self._taken_up:
+            return
+        check_solver(self.param)
+        if self.param.type != self.rule.type:
+            raise SolverConfigError(
+                f"type is {self.param.type!r}, expected {self.rule.type!r} as from the start: what "
+                "a rule remembers of the gradients is of no use to another; make a new solver"
+            )
+        if len(self.param.test_iter) != len(self.test_nets):
+            raise SolverConfigError(
+                f"test_iter is given {len(self.param.test_iter)} time(s), expected "
+                f"{len(self.test_nets)}: one for each test net that was built"
+            )
+        self.rule.check()
+        if any(settings.get(name) != self._taken_up.get(name) for name in _OF_SNAPSHOTS):
+            snapshot.check_snapshots(self.param)
+        self._display.interval = self.param.display
+        self.losses = deque(self.losses, maxlen=self.param.average_loss)
+        self._taken_up = settings
+
     def copy_weights(self, path: str | Path) -> Copied:
         """Start from the parameters in ``path``, where its layers have the names of a net's.
 
@@ -107,7 +138,7 @@ class Solver:
             glog.info("solver.cpp:313", "Optimization stopped early.")
             return
         before = snapshot.run_state(self)  # what is displayed now takes a batch of its own
-        if self._display.is_due(self.iteration):
+        if self.is_display_due():
             self.losses.append(self.net.forward())
             loss = glog.number(self.loss)
             glog.info("solver.cpp:327", f"Iteration {self.iteration}, loss = {loss}")
@@ -148,7 +179,7 @@ class Solver:
     def _iterate(self) -> None:
         for callback in self.callbacks:
             callback.on_start(self)
-        displayed = self._display.is_due(self.iteration)
+        displayed = self.is_display_due()
         self.net.debug_info = displayed and self.param.debug_info
         total: Array | float = 0.0
         for _ in range(self.param.iter_size):
@@ -190,6 +221,10 @@ class Solver:
                 f"MultiStep Status: Iteration {self.iteration}, step = {self.current_step}",
             )
         return rate
+
+    def is_display_due(self) -> bool:
+        """This iteration is one that shows."""
+        return self._display.is_due(self.iteration)
 
     def _is_test_due(self) -> bool:
         interval = self.param.test_interval
@@ -274,3 +309,12 @@ class Solver:
     def _history(self, shape: tuple[int, ...]) -> list[object]:
         zeros = self.device.zeros
         return [zeros(shape, self.net.dtype) for _ in range(self.rule.num_history)]
+
+
+def _settings(param: SolverParameter) -> dict[str, Any]:
+    """The fields of ``param`` that are numbers, words or lists of such."""
+    return {
+        field.name: list(value) if isinstance(value, MutableSequence) else value
+        for field, value in param.ListFields()
+        if field.message_type is None
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -13,7 +13,7 @@ from google.protobuf.text_format import ParseError
 from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
 from minicaffe.proto.scan import START, Frame, Place, Walk, place_of
 
-_VALUES = {
+EXPECTED = {
     FieldDescriptor.CPPTYPE_INT32: f"a whole number from {-(2**31)} to {2**31 - 1}",
     FieldDescriptor.CPPTYPE_INT64: f"a whole number from {-(2**63)} to {2**63 - 1}",
     FieldDescriptor.CPPTYPE_UINT32: f"a whole number from 0 to {2**32 - 1}",
@@ -124,6 +124,18 @@ def closest(found: str, known: Iterable[str]) -> str:
     return by_core[close[0]] if close else ""
 
 
+def unknown_field(frames: list[Frame], name: str) -> str:
+    """What is wrong with ``name``, a field that the last of ``frames`` lacks."""
+    where = frames[-1].path or _title(frames[-1].descriptor)
+    meant = _meant(frames, name) if name.isascii() else ""  # no field's name is anything else
+    return f"there is no field {quoted(name)} in {where}{meant}"
+
+
+def some_names(names: Sequence[str]) -> str:
+    """``names`` in a row, the first of them where there are many."""
+    return ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")
+
+
 def _core(name: str) -> str:
     """What tells ``name`` from others; an ending that all have would make them alike."""
     return name.lower().removesuffix("_param")
@@ -161,10 +173,7 @@ def _in_name(frames: list[Frame], token: str) -> str:
     if not token[0].isidentifier():
         opened = f" or the {frame.closer!r} for line {frame.opened.line}" if frame.closer else ""
         return f"{quoted(token)} is found, expected the name of a field{opened}"
-    if token in frame.descriptor.fields_by_name:
-        return ""
-    where = frame.path or _title(frame.descriptor)
-    return f"there is no field {quoted(token)} in {where}{_meant(frames, token)}"
+    return "" if token in frame.descriptor.fields_by_name else unknown_field(frames, token)
 
 
 def _meant(frames: list[Frame], name: str) -> str:
@@ -177,6 +186,8 @@ def _meant(frames: list[Frame], name: str) -> str:
         if name in above.descriptor.fields_by_name:
             of = above.path or _title(above.descriptor)
             opened = f"{frame.path.rpartition('.')[2]} of line {frame.opened.line}"
+            if not frame.closer:  # YAML, JSON
+                return f", it belongs in {of}, not in the {opened}"
             return f", it belongs in {of}: is a {frame.closer!r} missing for the {opened}?"
     for other in (NetParameter, SolverParameter):
         if len(frames) == 1 and name in other.DESCRIPTOR.fields_by_name:
@@ -203,13 +214,12 @@ def _in_value(frame: Frame, token: str) -> str:
         close = closest(token, names)
         if known.containing_type.name == "V1LayerParameter" and token[:1] in ("'", '"'):
             return f"{found} in layers, expected a name like CONVOLUTION: did you mean layer?"
-        some = ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")
         hint = f"did you mean {close}?" if close else "a fork may have it, which is not known here"
-        return f"{found}, expected one of {some}: {hint}"
+        return f"{found}, expected one of {some_names(names)}: {hint}"
     is_word = token[:1].isalnum() or token[:1] in ("_", ".", "/")
     if known.cpp_type == FieldDescriptor.CPPTYPE_STRING and is_word:
         return f'{found}, expected a string in quotes: did you mean "{_short(token)}"?'
-    return f"{found}, expected {_VALUES[known.cpp_type]}"
+    return f"{found}, expected {EXPECTED[known.cpp_type]}"
 
 
 def _at_end(walk: Walk) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from minicaffe.errors import PrototxtError
+from minicaffe.proto.diagnosis import other_byte
 
 StrPath = str | os.PathLike[str]
 
@@ -34,6 +35,40 @@ def kind(head: bytes) -> str:
         return "HDF5"
     controls = any(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head)
     return "binary" if controls else "text"
+
+
+def load_text(path: StrPath, most: int) -> str:
+    """The text of the file, with ``\\n`` at the ends of lines; other bytes only in comments.
+
+    Raises:
+        PrototxtError: there is no such file, it is no text, or over ``most`` bytes.
+    """
+    with open_file(path) as file:
+        head = file.read(HEAD)
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise PrototxtError("is UTF-16 text, expected UTF-8: save it as UTF-8", str(path))
+        if (found := kind(head)) != "text":
+            why = "weights belong to -weights, a solver's state to -snapshot"
+            article = "an" if found == "HDF5" else "a"
+            raise PrototxtError(
+                f"is {article} {found} file, expected a definition as text: {why}", str(path)
+            )
+        data = head + file.read(most + 1 - len(head))
+    if len(data) > most:
+        raise PrototxtError(
+            f"is of over {most >> 20} MB, expected less: a definition is some kilobytes, and "
+            "weights belong into a .caffemodel",
+            str(path),
+        )
+    data = data.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\x1a")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode(errors="surrogateescape")
+        if other := other_byte(text):
+            place, why = other
+            raise PrototxtError(why, str(path), *place) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _why_not(path: Path, error: OSError | ValueError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from google.protobuf.message import Message
@@ -16,6 +17,7 @@ from minicaffe.proto.minicaffe_pb2 import (
 )
 
 NETS_OF_SOLVER = ("net_param", "train_net_param", "test_net_param")
+_KEEPING = ContextVar("keeping_origins", default=False)
 
 
 def nets_of(message: Message) -> Iterator[tuple[str, NetParameter]]:
@@ -60,3 +62,18 @@ def origins_hidden(message: Message) -> Iterator[None]:
     finally:
         for layer, origin in hidden:
             layer.origin = origin
+
+
+def keeps_origins() -> bool:
+    """Whether layers that Python code makes are to remember its lines (``keeping_origins``)."""
+    return _KEEPING.get()
+
+
+@contextmanager
+def keeping_origins() -> Iterator[None]:
+    """Have layers that Python code makes inside remember the lines that made them."""
+    token = _KEEPING.set(True)
+    try:
+        yield
+    finally:
+        _KEEPING.reset(token)

@@ -1,40 +1,46 @@
-"""Prototxt: definitions of nets and solvers as text.
+"""Definitions of nets and solvers as text: prototxts, YAML and JSON, by a file's extension.
 
-Reading is google.protobuf's; on top of it come the line that each layer starts in, and errors
-that say what was found where, what is allowed, and what was probably meant.
+Reading a prototxt is google.protobuf's; on top of it come the line that each layer starts in, and
+errors that say what was found where, what is allowed, and what was probably meant.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from minicaffe import glog
 from minicaffe.errors import PrototxtError
-from minicaffe.proto import files
+from minicaffe.proto import files, program
 from minicaffe.proto.diagnosis import (
     bad_escape,
     diagnose,
     missing_field,
-    other_byte,
     too_long,
 )
 from minicaffe.proto.files import StrPath
+from minicaffe.proto.from_nodes import fill
 from minicaffe.proto.lenient import Unknown, without_unknown
-from minicaffe.proto.minicaffe_pb2 import NetParameter, SolverParameter
+from minicaffe.proto.minicaffe_pb2 import NetParameter, Phase, SolverParameter
+from minicaffe.proto.nodes import json_nodes, yaml_nodes
 from minicaffe.proto.origin import layers_of, origins_hidden
 from minicaffe.proto.printer import printed
-from minicaffe.proto.scan import Walk, place_of, places
+from minicaffe.proto.scan import Place, Walk, place_of, places
+from minicaffe.proto.to_mapping import to_json, to_yaml
 from minicaffe.proto.upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
+Syntax = Literal["prototxt", "yaml", "json"]
+
+_SYNTAXES: dict[str, Syntax] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_PRINTERS = {"prototxt": printed, "yaml": to_yaml, "json": to_json}
 
 MAX_BYTES = 32 << 20  # of a definition: what is larger is none, and would take minutes to refuse
 _LENIENT = ContextVar("lenient", default=False)
@@ -60,31 +66,46 @@ def set_lenient(on: bool) -> None:
 
 
 def parse(
-    text: str, message_type: type[M], path: str = "<string>", *, lenient: bool | None = None
+    text: str,
+    message_type: type[M],
+    path: str = "<string>",
+    *,
+    lenient: bool | None = None,
+    syntax: Syntax = "prototxt",
 ) -> M:
     """The message that ``text`` defines; its layers remember ``path`` and their lines.
 
     Args:
-        text: a definition, in protobuf's text format.
+        text: a definition.
         message_type: ``NetParameter``, ``SolverParameter`` or another message of the schema.
         path: the file it comes from, for errors and for the layers' ``origin``.
         lenient: skip fields that the schema lacks, with a warning; None: as the context
             ``lenient`` says.
+        syntax: of ``text``: protobuf's text format, or its JSON mapping as YAML or JSON.
 
     Raises:
         PrototxtError: the text is not such a message; says where, what is found and what is
             allowed.
     """
-    try:
-        message = _message(text, message_type, path)
-    except PrototxtError:
-        if not (_LENIENT.get() if lenient is None else lenient):
-            raise
-        text, message = _known_fields(text, message_type, path)
+    skips = _LENIENT.get() if lenient is None else lenient
+    where: dict[str, Place] | None = None
+    if syntax == "prototxt":
+        try:
+            message = _message(text, message_type, path)
+        except PrototxtError:
+            if not skips:
+                raise
+            text, message = _known_fields(text, message_type, path)
+    else:
+        message = message_type()
+        root = (yaml_nodes if syntax == "yaml" else json_nodes)(text, path)
+        found = fill(message, root, path, most=len(text), lenient=skips)
+        where = found.places
+        _warn_of(found.unknown, path)
     layers = dict(layers_of(message))
     missing = message.FindInitializationErrors()  # type: ignore[attr-defined]  # no stub
     if layers or missing:
-        where = places(text, message.DESCRIPTOR)
+        where = places(text, message.DESCRIPTOR) if where is None else where
         if missing:
             place, why = missing_field(missing[0], where)
             raise PrototxtError(why, path, *place)
@@ -95,33 +116,48 @@ def parse(
 
 
 def read(path: StrPath, message_type: type[M], *, lenient: bool | None = None) -> M:
-    """The message that the prototxt file ``path`` defines, as ``parse`` reads it.
+    """The message that the file ``path`` defines, as ``parse`` reads it, by its extension.
 
-    The file is UTF-8, with or without a byte order mark; comments may hold other bytes, as old
-    files' do. It may not be empty: a definition is expected.
+    ``.yaml``, ``.yml`` and ``.json`` are what they say; a ``.py`` is run and asked for its net in
+    both phases (``program.run_net``); all others are prototxts. The file is UTF-8, with or without
+    a byte order mark; comments may hold other bytes, as old files' do. It may not be empty: a
+    definition is expected.
 
     Raises:
         PrototxtError: there is no such file, it is not text, over 32 MB, or not such a message.
     """
-    text = _load(path)
-    message = parse(text, message_type, os.fspath(path), lenient=lenient)
-    if not message.ListFields() and not Walk(text, None).token:
+    if program.is_program(path):
+        return program.run(path, message_type)
+    text = files.load_text(path, MAX_BYTES)
+    syntax = syntax_of(path)
+    message = parse(text, message_type, os.fspath(path), lenient=lenient, syntax=syntax)
+    if not message.ListFields() and (syntax != "prototxt" or not Walk(text, None).token):
         raise PrototxtError(f"holds no definition, expected a {message_type.__name__}", str(path))
     return message
 
 
-def read_net(path: StrPath, *, lenient: bool | None = None) -> NetParameter:
+def read_net(
+    path: StrPath, *, phase: int | str | None = None, lenient: bool | None = None
+) -> NetParameter:
     """The net that ``path`` defines, in today's format (``upgrade.upgrade_net``).
 
     Args:
-        path: a prototxt.
+        path: a file as for ``read``.
+        phase: TRAIN or TEST, or its name: all that a ``net.py`` is asked for. None: it is asked
+            for both, and layers that are not in both say in which they are. Other files hold
+            both anyway.
         lenient: as in ``parse``.
 
     Raises:
         PrototxtError: there is no such file, it is not a net's definition, or its old format
             cannot be brought up to date.
     """
-    return upgrade_net(read(path, NetParameter, lenient=lenient), os.fspath(path))
+    if phase is not None and program.is_program(path):
+        number = Phase.Value(phase) if isinstance(phase, str) else phase
+        net = program.run_net(path, number)
+    else:
+        net = read(path, NetParameter, lenient=lenient)
+    return upgrade_net(net, os.fspath(path))
 
 
 def read_solver(path: StrPath, *, lenient: bool | None = None) -> SolverParameter:
@@ -130,7 +166,7 @@ def read_solver(path: StrPath, *, lenient: bool | None = None) -> SolverParamete
     Its ``snapshot_prefix`` is always set: to ``path`` without its extension, unless given.
 
     Args:
-        path: a prototxt.
+        path: a file as for ``read``, other than a ``.py``.
         lenient: as in ``parse``.
 
     Raises:
@@ -138,6 +174,11 @@ def read_solver(path: StrPath, *, lenient: bool | None = None) -> SolverParamete
             cannot be brought up to date.
     """
     return upgrade_solver(read(path, SolverParameter, lenient=lenient), os.fspath(path))
+
+
+def syntax_of(path: StrPath) -> Syntax:
+    """What the file ``path`` is written in, by its extension."""
+    return _SYNTAXES.get(os.path.splitext(os.fspath(path))[1].lower(), "prototxt")
 
 
 def to_text(message: Message) -> str:
@@ -149,47 +190,31 @@ def to_text(message: Message) -> str:
         return printed(message)
 
 
+def to_syntax_of(path: StrPath, message: Message) -> str:
+    """``message`` as the file ``path`` has to hold it, by its extension: YAML, JSON, prototxt.
+
+    Raises:
+        PrototxtError: the file is a program.
+    """
+    if program.is_program(path):
+        why = "is a program, which cannot be written: expected a .prototxt, .yaml or .json"
+        raise PrototxtError(why, str(path))
+    with origins_hidden(message):
+        return _PRINTERS[syntax_of(path)](message)
+
+
 def write(message: Message, path: StrPath) -> None:
-    """Write ``to_text(message)`` to ``path``.
+    """Write ``message`` to ``path``, as YAML or JSON where it is called so (``to_syntax_of``).
 
     Raises:
         PrototxtError: the file cannot be written.
     """
+    text = to_syntax_of(path, message)
     try:
-        Path(path).write_text(to_text(message), encoding="utf-8", newline="\n")
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         why = f"cannot be written: {error.strerror}"
         raise PrototxtError(why, str(path)) from None
-
-
-def _load(path: StrPath) -> str:
-    """The text of the file, with ``\\n`` at the ends of lines."""
-    with files.open_file(path) as file:
-        head = file.read(files.HEAD)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise PrototxtError("is UTF-16 text, expected UTF-8: save it as UTF-8", str(path))
-        if (kind := files.kind(head)) != "text":
-            why = "weights belong to -weights, a solver's state to -snapshot"
-            article = "an" if kind == "HDF5" else "a"
-            raise PrototxtError(
-                f"is {article} {kind} file, expected a definition as text: {why}", str(path)
-            )
-        data = head + file.read(MAX_BYTES + 1 - len(head))
-    if len(data) > MAX_BYTES:
-        raise PrototxtError(
-            f"is of over {MAX_BYTES >> 20} MB, expected less: a definition is some kilobytes, and "
-            "weights belong into a .caffemodel",
-            str(path),
-        )
-    data = data.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\x1a")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        text = data.decode(errors="surrogateescape")
-        if other := other_byte(text):
-            place, why = other
-            raise PrototxtError(why, str(path), *place) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _message(text: str, message_type: type[M], path: str) -> M:
@@ -228,8 +253,13 @@ def _known_fields(text: str, message_type: type[M], path: str) -> tuple[str, M]:
         if rest.bad and (error.line or 1, error.column or 1) >= rest.bad.start:
             raise PrototxtError(rest.bad.why, path, *rest.bad.place) from None
         raise
+    _warn_of(rest.unknown, path)
+    return rest.text, message
+
+
+def _warn_of(unknown: Iterable[Unknown], path: str) -> None:
     found: dict[tuple[str, str], list[Unknown]] = {}
-    for each in rest.unknown:
+    for each in unknown:
         found.setdefault((each.owner, each.name), []).append(each)
     for (owner, name), (first, *others) in found.items():
         also = f", and in line {', '.join(str(o.place.line) for o in others)}" if others else ""
@@ -237,4 +267,3 @@ def _known_fields(text: str, message_type: type[M], path: str) -> tuple[str, M]:
             "upgrade_proto.cpp:88",
             f"{path}:{first.place.line}: skipped {name!r}, an unknown field of {owner}{also}",
         )
-    return rest.text, message

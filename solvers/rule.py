@@ -70,7 +70,6 @@ class UpdateRule:
     def __init__(self, param: SolverParameter, xp: ModuleType) -> None:
         self.param = param
         self.xp = xp
-        self._l1 = param.regularization_type == "L1"
         self.check()
         self._warn()
 
@@ -91,7 +90,7 @@ class UpdateRule:
     def decay(self, slot: Slot) -> tuple[float, float]:
         """The factors of L2 and L1 regularization; one of them is 0."""
         decay = self.param.weight_decay * slot.decay_mult
-        return (0.0, decay) if self._l1 else (decay, 0.0)
+        return (0.0, decay) if self.param.regularization_type == "L1" else (decay, 0.0)
 
     def _warn(self) -> None:
         """Say what users of the original have been hurt by: each once, when a solver is built."""

@@ -24,16 +24,27 @@ FOLDERS = {
 # from the bottom up: a module imports from its own rank and below
 RANKS = [
     ["errors", "glog", "proto", "files", "columns"],
-    ["net_spec"],
-    ["device", "blob", "blob_proto", "fillers", "hdf5", "hdf5_writer", "stored"],
+    ["net_functions", "net_spec"],
+    ["device", "gpus", "blob", "blob_proto", "fillers", "hdf5", "hdf5_writer", "stored"],
     ["ops"],
     ["data"],
-    ["layers", "testing", "python_layer"],
-    ["graph", "inputs", "param_list", "backward", "debug", "net", "gradcheck"],
+    ["layers", "testing", "python_layer", "user_blob"],
+    ["graph", "inputs", "param_list", "backward", "debug", "fusion", "net", "buffers", "gradcheck"],
     ["weights", "weights_file", "weights_diff"],
     ["solvers", "definitions", "summary", "score", "report", "gradients", "features"],
     ["snapshot", "snapshot_check", "snapshot_file", "callbacks", "watch", "scaffold", "solver"],
-    ["netspec", "pycaffe", "io", "classifier", "detector", "coord_map", "draw", "drawing", "viz"],
+    [
+        "netspec",
+        "pycaffe",
+        "io",
+        "classifier",
+        "detector",
+        "coord_map",
+        "draw",
+        "drawing",
+        "viz",
+        "stubs",
+    ],
     ["cli", "run", "__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

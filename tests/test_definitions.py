@@ -162,3 +162,24 @@ def test_a_step_that_multistep_would_not_have_come_to(caplog, values, iteration,
     assert len(caplog.messages) == warns
     check_resumed(SolverParameter(lr_policy="step"), iteration, step)
     assert len(caplog.messages) == warns
+
+
+def test_a_program_is_asked_for_the_net_of_each_phase(folder):
+    (folder / "net.py").write_text(
+        "from minicaffe.net_spec import NetSpec, layers as L\n"
+        "def net(phase, name):\n"
+        "    n = NetSpec()\n"
+        "    n[f'{name}{phase}'] = L.Input()\n"
+        "    return n\n"
+    )
+    param = parse('net: "net.py:name=x" test_iter: 1 test_interval: 1')
+    (test, state), *_ = definitions.test_nets(param)
+    assert [each.name for each in train_net(param)[0].layer] == [f"x{TRAIN}"]
+    assert [each.name for each in test.layer] == [f"x{TEST}"]
+    assert [each.include[:] for each in test.layer] == [[]]
+    assert state.phase == TEST
+    param = parse(
+        'train_net: "net.py:name=y" test_net: "net.py:name=z" test_iter: 1 test_interval: 1'
+    )
+    assert [each.name for each in train_net(param)[0].layer] == [f"y{TRAIN}"]
+    assert [net.layer[0].name for net, _ in definitions.test_nets(param)] == [f"z{TEST}"]

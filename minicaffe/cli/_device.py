@@ -6,17 +6,16 @@ After: tools/caffe.cpp (get_gpus, train). The GPU is used only where ``-gpu`` or
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minicaffe import glog
 from minicaffe.device import Device, cpu
 from minicaffe.errors import DeviceError
+from minicaffe.gpus import count_gpus, gpu_name
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 
 if TYPE_CHECKING:
     from argparse import Namespace
-
-INSTALL = "pip install cupy-cuda13x, or cupy-cuda12x for CUDA 12"
 
 
 def device_for(
@@ -45,25 +44,6 @@ def device_for(
         raise DeviceError(f"{asker}: {error}{remedy}") from error
 
 
-def count_gpus() -> tuple[Any, int]:
-    """CuPy, and how many devices it sees.
-
-    Raises:
-        DeviceError: CuPy or the driver is missing, or there is no device.
-    """
-    try:
-        import cupy
-    except ImportError as error:
-        raise DeviceError(f"CuPy is not installed, expected it: {INSTALL}") from error
-    try:
-        count = int(cupy.cuda.runtime.getDeviceCount())
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise DeviceError(f"no CUDA device is found: {error}; see what nvidia-smi says") from error
-    if not count:
-        raise DeviceError("no CUDA device is found; see what nvidia-smi says")
-    return cupy, count
-
-
 def gpu_numbers(flag: str, count: int) -> list[int]:
     """The device numbers in ``0,1`` or ``all``.
 
@@ -78,12 +58,6 @@ def gpu_numbers(flag: str, count: int) -> list[int]:
             raise DeviceError(f"device {word.strip()!r}, expected one of 0..{count - 1}, or all")
         numbers.append(int(word))
     return numbers
-
-
-def gpu_name(cupy: Any, number: int) -> str:
-    """What its maker calls the device."""
-    name = cupy.cuda.runtime.getDeviceProperties(number)["name"]
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _asks_for_gpu(solver: SolverParameter) -> bool:

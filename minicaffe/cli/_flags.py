@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from minicaffe.errors import MinicaffeError
@@ -117,3 +118,14 @@ def use_threads(count: int | None) -> None:
     if count > most:
         raise MinicaffeError(f"--threads is {count}, expected 1..{most}, as this machine has")
     numba.set_num_threads(count)  # BLAS runs inside kernels, on one thread a worker
+
+
+def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """A blob's name and shape: ``data:10,3,227,227``, or with x between, as the table has it."""
+    name, _, dims = text.rpartition(":")
+    parts = re.split("[,x]", dims)
+    if not name or not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}, expected a blob's name and numbers from 1 up, as in data:10,3,227,227"
+        )
+    return name, tuple(map(int, parts))

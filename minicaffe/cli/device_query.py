@@ -28,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each device; a GPU asked for must be there."""
-    from minicaffe.cli._device import count_gpus, gpu_name, gpu_numbers
+    from minicaffe.cli._device import gpu_numbers
+    from minicaffe.gpus import count_gpus, gpu_name
 
     lines = _cpu()
     try:

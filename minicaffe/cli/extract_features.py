@@ -74,15 +74,16 @@ def run(args: argparse.Namespace) -> int:
         _databases.check_free(path, force=args.force)
     _flags.apply_lenient(args)
 
+    from minicaffe.buffers import share_data
     from minicaffe.cli._device import device_for
-    from minicaffe.features import extract_features
+    from minicaffe.features import check_blobs, extract_features
     from minicaffe.net import Net, closing
     from minicaffe.proto.files import open_file
     from minicaffe.proto.minicaffe_pb2 import TEST
     from minicaffe.proto.text import read_net
     from minicaffe.weights import load_weights
 
-    definition = read_net(args.model)
+    definition = read_net(args.model, phase=TEST)
     definition.state.phase = TEST
     _flags.apply_state(args, definition.state)
     open_file(args.weights).close()  # if it is missing, say so before the net is built
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     _flags.use_threads(args.threads)
     net = Net(definition, definition.state, device)
     with closing(net):
+        check_blobs(net, names)
+        share_data(net, names)
         load_weights(net, args.weights)
         with _databases.counting("batches", args.batches) as advance:
             extract_features(

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from minicaffe.proto.minicaffe_pb2 import NetState
     from minicaffe.proto.text import read_net
 
-    definition = read_net(path)
+    definition = read_net(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
     net = Net(definition, state, device_for(args), np.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -47,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--weights", metavar="FILE", help="weights to compare with the net")
     parser.add_argument(
         "--input",
-        type=_named_shape,
+        type=_flags.named_shape,
         action="append",
         default=[],
         metavar="NAME:N,C,H,W",
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = dict(args.input)
     if len(inputs) < len(args.input):
         raise MinicaffeError("--input names a blob twice, expected one shape for each")
-    definition = read_net(path)
+    definition = read_net(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
     summary = summarize(definition, state, inputs)
@@ -85,17 +84,6 @@ def run(args: argparse.Namespace) -> int:
         title = f"{summary.name or path}, {args.phase} phase"
         show(summary, check, every=args.all, title=title)
     return 1 if summary.misfits else 0
-
-
-def _named_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    """A blob's name and shape: ``data:10,3,227,227``, or with x between, as the table has it."""
-    name, _, dims = text.rpartition(":")
-    parts = re.split("[,x]", dims)
-    if not name or not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}, expected a blob's name and numbers from 1 up, as in data:10,3,227,227"
-        )
-    return name, tuple(map(int, parts))
 
 
 def _report(summary: Summary, check: Check | None, *, every: bool) -> dict[str, Any]:

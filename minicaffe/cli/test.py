@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.weights:
         raise MinicaffeError("test needs trained weights, none are given: -weights F.caffemodel")
 
+    from minicaffe.buffers import share_data
     from minicaffe.cli._device import device_for
     from minicaffe.net import Net, closing
     from minicaffe.proto.files import open_file
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from minicaffe.proto.text import read_net
     from minicaffe.weights import load_weights
 
-    definition = read_net(path)
+    definition = read_net(path, phase=TEST)
     definition.state.phase = TEST
     _flags.apply_state(args, definition.state)
     open_file(args.weights).close()  # if it is missing, say so before the net is built
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     _flags.use_threads(args.threads)
     net = Net(definition, definition.state, device)
     with closing(net):
+        share_data(net)
         load_weights(net, args.weights)
         _score(net, args.iterations)
     return 0

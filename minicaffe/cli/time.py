@@ -65,18 +65,20 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _write(args.json, {})  # not after the work is done
 
+    from minicaffe.buffers import share_diffs
     from minicaffe.cli._device import device_for
     from minicaffe.net import Net, closing
     from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN
     from minicaffe.proto.text import read_net
 
-    definition = read_net(path)
+    definition = read_net(path, phase=args.phase)
     definition.state.phase = TEST if args.phase == "TEST" else TRAIN
     _flags.apply_state(args, definition.state)
     device = device_for(args, where="caffe.cpp:351")
     _flags.use_threads(args.threads)
     net = Net(definition, definition.state, device)
     with closing(net):
+        share_diffs(net)
         glog.info("caffe.cpp:360", "Performing Forward")
         glog.info("caffe.cpp:365", f"Initial loss: {glog.number(float(net.forward()))}")
         glog.info("caffe.cpp:366", "Performing Backward")

@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise MinicaffeError("--cpu and -gpu are given, expected one of them")
     _check_start(args)
 
+    from minicaffe.buffers import share_data, share_diffs
     from minicaffe.cli._device import device_for
     from minicaffe.proto.text import read_solver
     from minicaffe.solver import Solver
@@ -77,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
     _flags.use_threads(args.threads)
     solver = Solver(param, device)
     try:
+        share_diffs(solver.net)
+        for net in solver.test_nets:
+            share_data(net)
         if args.snapshot:
             solver.restore(args.snapshot)
         glog.info("caffe.cpp:239", "Starting Optimization")

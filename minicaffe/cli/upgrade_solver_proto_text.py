@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Upgrade."""
     from minicaffe.proto.minicaffe_pb2 import SolverParameter
-    from minicaffe.proto.text import read, to_text
+    from minicaffe.proto.text import read, to_syntax_of
     from minicaffe.proto.upgrade import needs_solver_upgrade, upgrade_solver_as_original
 
     with _upgrade.reading(args, "text", "SolverParameter"):
@@ -28,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
     if not needs_solver_upgrade(solver):
         _upgrade.up_to_date(args)
     solver = upgrade_solver_as_original(solver, args.old)
-    _upgrade.write(to_text(solver).encode(), args, solver, "text")
+    _upgrade.write(to_syntax_of(args.new, solver).encode(), args, solver, "text")
     return 0

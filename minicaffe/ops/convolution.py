@@ -71,7 +71,7 @@ def add_columns(xp: ModuleType, dcolumns: Array, dx: Array, window: Window) -> N
     dx[...] = padded[(slice(None), *inside)]
 
 
-@compiled_in("minicaffe.ops.convolution_cpu")
+@compiled_in("minicaffe.ops.convolution_choice_cpu")
 def convolution(
     xp: ModuleType, x: Array, w: Array, bias: Array | None, y: Array, window: Window
 ) -> None:
@@ -94,7 +94,7 @@ def convolution(
             out += bias.reshape(-1, *[1] * len(window.kernel))
 
 
-@compiled_in("minicaffe.ops.convolution_cpu")
+@compiled_in("minicaffe.ops.convolution_choice_cpu")
 def convolution_grad(
     xp: ModuleType,
     x: Array | None,

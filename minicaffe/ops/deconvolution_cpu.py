@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicaffe.ops import convolution_cpu as ops
+from minicaffe.ops import convolution_choice_cpu as ops
 from minicaffe.ops.numba_cpu import kernel, prange
 
 

@@ -5,7 +5,8 @@ plane for each phase of the stride, rows and columns; of these, every element of
 stretches without gaps. Results are computed in lines as long as those of the copy, so that the
 whole plane is one loop for each element of the kernel, however small it is; what lies between
 the lines' ends is left out after (forward) or zero (backward; an infinite weight or input turns
-it into NaN, where the product of matrices may leave some elements infinite).
+it into NaN, where the product of matrices may leave some elements infinite). What
+``depthwise_lanes_cpu`` can do is faster there.
 
 Arrays are flat in the kernels; ``p`` is the ``_Layout``, ``at`` where each kernel element starts.
 """
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import minicaffe.ops.depthwise_lanes_cpu as lanes
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 
@@ -57,6 +59,9 @@ def is_depthwise(x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> bool:
 
 def depthwise(x, w, bias, y, window):
     """``convolution.convolution``, for C-contiguous arrays that ``is_depthwise`` accepts."""
+    if lanes.can(x.shape, w, window):
+        lanes.depthwise(x, w, bias, y, window)
+        return
     p, at = _layout(x.shape, w.shape, window)
     bias = y.reshape(-1)[:0] if bias is None else bias
     _forward(x.reshape(-1), w.reshape(-1), bias, y.reshape(-1), x.shape[1], p, at, threads())
@@ -65,6 +70,9 @@ def depthwise(x, w, bias, y, window):
 def depthwise_grad(x, w, dy, dx, dw, dbias, window):
     """``convolution.convolution_grad``, for C-contiguous arrays that ``is_depthwise`` accepts."""
     image = dx if x is None else x
+    if lanes.can(image.shape, w, window):
+        lanes.depthwise_grad(x, w, dy, dx, dw, dbias, window)
+        return
     p, at = _layout(image.shape, w.shape, window)
     images, channels, want_w = len(dy), image.shape[1], dw is not None and x is not None
     none = w.reshape(-1)[:0]

@@ -64,3 +64,36 @@ def maximum(xp: ModuleType, xs: Sequence[Array], y: Array, index: Array) -> None
 def maximum_grad(xp: ModuleType, index: Array, i: int, dy: Array, dx: Array) -> None:
     """Write ``dy`` to ``dx`` where ``index``, as ``maximum`` wrote it, is ``i``, else 0."""
     dx[...] = xp.where(index == i, dy, 0)
+
+
+@compiled_in("minicaffe.ops.eltwise_cpu")
+def sum_relu(xp: ModuleType, a: Array, b: Array, u: float, v: float, y: Array) -> None:
+    """Write ``max(0, u a + v b)`` to ``y``; NaN stays. Shapes are as for ``weighted_sum``."""
+    y[...] = xp.maximum(a * u + b * v, 0)
+
+
+@compiled_in("minicaffe.ops.eltwise_cpu")
+def sum_relu_grad(
+    xp: ModuleType,
+    y: Array,
+    dy: Array,
+    u: float,
+    v: float,
+    da: Array | None,
+    db: Array | None,
+) -> None:
+    """The gradient of ``sum_relu``: ``da = u dy`` and ``db = v dy`` where y is positive, else 0.
+
+    Args:
+        xp: array module.
+        y: as ``sum_relu`` wrote it.
+        dy: as ``y``.
+        u: factor of the first.
+        v: factor of the second.
+        da: as ``y``, written; None where not wanted. Not ``dy``.
+        db: likewise.
+    """
+    passed = xp.where(y > 0, dy, 0)
+    for weight, dx in ((u, da), (v, db)):
+        if dx is not None:
+            dx[...] = passed * weight

@@ -108,3 +108,41 @@ def maximum_grad(index, i, dy, dx):
 def _maximum_grad(index, number, dy, dx):
     for i in prange(dx.size):
         dx[i] = dy[i] if index[i] == number else 0
+
+
+def sum_relu(a, b, u, v, y):
+    """See ``ops.eltwise.sum_relu``."""
+    kind = y.dtype.type
+    _sum_relu(a.reshape(-1), b.reshape(-1), kind(u), kind(v), y.reshape(-1))
+
+
+@kernel
+def _sum_relu(a, b, u, v, y):
+    zero = y.dtype.type(0)
+    for i in prange(y.size):
+        value = u * a[i] + v * b[i]
+        y[i] = zero if value < zero else value
+
+
+def sum_relu_grad(y, dy, u, v, da, db):
+    """See ``ops.eltwise.sum_relu_grad``."""
+    kind, y, dy = y.dtype.type, y.reshape(-1), dy.reshape(-1)
+    wanted = [(kind(w), dx.reshape(-1)) for w, dx in ((u, da), (v, db)) if dx is not None]
+    if len(wanted) == 2:
+        _passed2(y, dy, *wanted[0], *wanted[1])
+    for weight, dx in wanted if len(wanted) == 1 else ():
+        _passed(y, dy, weight, dx)
+
+
+@kernel
+def _passed(y, dy, u, da):
+    for i in prange(y.size):
+        da[i] = u * dy[i] if y[i] > 0 else y.dtype.type(0)
+
+
+@kernel
+def _passed2(y, dy, u, da, v, db):
+    for i in prange(y.size):
+        grad = dy[i] if y[i] > 0 else y.dtype.type(0)
+        da[i] = u * grad
+        db[i] = v * grad

@@ -88,7 +88,10 @@ def test_flags_before_the_command(capsys):
             "minicaffe train: error: unknown flag --solvr: did you mean '--so",
         ),
         (["train", "-iterations", "9"], "--iterations is a flag of test and time, not of train"),
-        (["time", "m", "-weights", "w"], "--weights is a flag of summary, test and train, not of"),
+        (
+            ["time", "m", "-weights", "w"],
+            "--weights is a flag of classify, summary, test and train, not of",
+        ),
         (["train", "a", "b"], "'b' is one argument too many"),
         (["train", "-level", "x"], "argument --level: invalid int value: 'x'"),
         (["train", "-solver"], "argument --solver: expected one argument"),

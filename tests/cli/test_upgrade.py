@@ -181,3 +181,26 @@ def test_two_files_are_needed(argv):
     with pytest.raises(SystemExit) as end:
         main(argv)
     assert end.value.code == 2
+
+
+def test_each_file_is_in_the_format_of_its_name(here, capsys):
+    (here / "a.prototxt").write_text("layers { name: 'r' type: RELU }")
+    for old, new in (("a.prototxt", "b.yaml"), ("b.yaml", "c.json"), ("c.json", "d.prototxt")):
+        assert run(capsys, NET_TEXT, old, new)[0] == 0
+    assert (here / "b.yaml").read_text() == "layer:\n- {name: r, type: ReLU}\n"
+    assert (here / "d.prototxt").read_text() == 'layer {\n  name: "r"\n  type: "ReLU"\n}\n'
+    (here / "s.yaml").write_text("solver_type: ADAM")
+    assert run(capsys, SOLVER_TEXT, "s.yaml", "s.json")[0] == 0
+    assert (here / "s.json").read_text() == '{"type": "Adam"}\n'
+
+
+def test_a_program_becomes_a_definition(here, capsys):
+    (here / "net.py").write_text(
+        "from minicaffe.net_spec import layers as L\n"
+        "def net(phase, name): return L.Input(name=f'{name}{phase}')\n"
+    )
+    assert run(capsys, NET_TEXT, "net.py:name=x", "out.prototxt")[0] == 0
+    assert (here / "out.prototxt").read_text().count("phase: T") == 2
+    code, _, _, error = run(capsys, NET_TEXT, "net.py", "out.prototxt")
+    assert code == 2
+    assert "net.py: net(phase, name) cannot be called: missing a required argument" in error

@@ -258,3 +258,35 @@ def test_errors_name_the_file_as_it_was_named(here):
     for path in ("net", "./net", here / "net"):
         with pytest.raises(PrototxtError, match=f"^{re.escape(str(path))}:2:2: there is no field"):
             read(path, NetParameter)
+
+
+@pytest.mark.parametrize("name", ["net.yaml", "net.yml", "NET.YAML", "net.json", "net.txt", "net"])
+def test_the_extension_says_the_format(here, name):
+    net = parse(NET, NetParameter)
+    write(net, name)
+    written = (here / name).read_text()
+    assert written[0] == {"y": "n", "j": "{"}.get(text.syntax_of(name)[0], "n")
+    assert ("layer:" in written) == (text.syntax_of(name) == "yaml")
+    assert to_text(read_net(name)) == to_text(net)
+    assert "origin" not in written
+
+
+@pytest.mark.parametrize("name", ["net.yaml", "net.json"])
+def test_a_file_without_a_definition(here, name):
+    (here / name).write_text("{}")
+    with pytest.raises(PrototxtError, match=f"^{name}: holds no definition, expected a NetParam"):
+        read(name, NetParameter)
+
+
+def test_yaml_with_a_byte_order_mark_and_other_bytes_in_a_comment(here):
+    (here / "net.yaml").write_bytes(b"\xef\xbb\xbf# caf\xe9\r\nname: a\r\n")
+    assert read_net("net.yaml").name == "a"
+    (here / "net.yaml").write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(PrototxtError, match=r"^net.yaml:1:10: byte 0xE9 is found"):
+        read_net("net.yaml")
+
+
+def test_weights_are_no_yaml(here):
+    (here / "net.yaml").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(PrototxtError, match=r"^net.yaml: is an HDF5 file, expected a definition"):
+        read_net("net.yaml")

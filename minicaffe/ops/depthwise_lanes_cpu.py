@@ -18,9 +18,10 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
+from minicaffe.ops.columns_cpu import fill
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
-from minicaffe.ops.vectors_cpu import LANES, Vector, lanes_from_rows, rows_from_lanes
+from minicaffe.ops.vectors_cpu import LANES, Vector, address, lanes_from_rows, rows_from_lanes
 
 _BAND = 1 << 15  # elements of a band: with a row of results it fits an L2 cache many times over
 _TAPS = 9
@@ -161,22 +162,10 @@ _products_1, _products_2 = _products(1), _products(2)
 
 
 @inner
-def _address(array, index):
-    return array.ctypes.data + index * 4
-
-
-@inner
-def _clear(to, at, count):
-    start = np.uintp(at)
-    for q in range(np.uintp(max(0, count))):
-        to[start + q] = 0
-
-
-@inner
 def _load_band(x, plane, lanes, space, first, rows, p):
     """Rows ``first`` to ``first + rows`` of the input, zeros around and between, of channels."""
     area = p.h * p.w
-    _clear(space, 0, rows * p.line)
+    fill(space, 0, rows * p.line, 0)
     for r in range(rows):
         i = first + r - p.top
         if i < 0 or i % p.spread or i // p.spread >= p.h:
@@ -184,11 +173,11 @@ def _load_band(x, plane, lanes, space, first, rows, p):
         source, at = plane * area + i // p.spread * p.w, r * p.line + p.left * LANES
         for j in range(0, p.w, LANES):
             count = min(LANES, p.w - j)
-            begin = _address(x, source + j)
+            begin = address(x, source + j)
             if p.spread == 1:
-                lanes_from_rows(begin, area, lanes, count, _address(space, at + j * LANES))
+                lanes_from_rows(begin, area, lanes, count, address(space, at + j * LANES))
                 continue
-            lanes_from_rows(begin, area, lanes, count, _address(space, p.row))
+            lanes_from_rows(begin, area, lanes, count, address(space, p.row))
             for q in range(count):
                 to = np.uintp(at + (j + q) * p.spread * LANES)
                 source_q = np.uintp(p.row + q * LANES)
@@ -210,28 +199,28 @@ def _correlate_share(x, w, bias, y, turned, space, share, workers, p):
     for unit in range(units * share // workers, units * (share + 1) // workers):
         n, c0 = unit // blocks, unit % blocks * LANES
         lanes, plane = min(LANES, p.channels - c0), n * p.channels + c0
-        lanes_from_rows(_address(w, c0 * _TAPS), _TAPS, lanes, _TAPS, _address(space, weights))
-        _clear(space, term, LANES)
+        lanes_from_rows(address(w, c0 * _TAPS), _TAPS, lanes, _TAPS, address(space, weights))
+        fill(space, term, LANES, 0)
         for lane in range(lanes if bias.size else 0):
             space[term + lane] = bias[c0 + lane]
-        taps, step = _address(space, weights), LANES
+        taps, step = address(space, weights), LANES
         if turned:
-            taps, step = _address(space, weights + (_TAPS - 1) * LANES), -LANES
+            taps, step = address(space, weights + (_TAPS - 1) * LANES), -LANES
         for first in range(0, p.out_h, p.down):
             down = min(p.down, p.out_h - first)
             _load_band(x, plane, lanes, space, first * p.stride, (down - 1) * p.stride + 3, p)
             for i in range(down):
                 for j in range(0, p.out_w, _AT_ONCE):
-                    source = _address(space, i * p.stride * p.line + j * p.stride * LANES)
-                    target = _address(space, results + j * LANES)
+                    source = address(space, i * p.stride * p.line + j * p.stride * LANES)
+                    target = address(space, results + j * LANES)
                     if p.stride == 1:
-                        _correlation_1(source, p.line, taps, step, _address(space, term), target)
+                        _correlation_1(source, p.line, taps, step, address(space, term), target)
                     else:
-                        _correlation_2(source, p.line, taps, step, _address(space, term), target)
+                        _correlation_2(source, p.line, taps, step, address(space, term), target)
                 at = plane * p.out_h * p.out_w + (first + i) * p.out_w
                 for j in range(0, p.out_w, LANES):
                     rows_from_lanes(
-                        *(_address(space, results + j * LANES), _address(y, at + j)),
+                        *(address(space, results + j * LANES), address(y, at + j)),
                         *(p.out_h * p.out_w, lanes, min(LANES, p.out_w - j)),
                     )
 
@@ -252,7 +241,7 @@ def _sum_share(x, dy, space, sums, share, workers, p):
         n, c0 = unit // blocks, unit % blocks * LANES
         lanes, plane = min(LANES, p.channels - c0), n * p.channels + c0
         at = unit * _SUMS * LANES
-        _clear(sums, at, _SUMS * LANES)
+        fill(sums, at, _SUMS * LANES, 0)
         for first in range(0, p.out_h, p.down):
             down = min(p.down, p.out_h - first)
             if x.size:
@@ -260,7 +249,7 @@ def _sum_share(x, dy, space, sums, share, workers, p):
             for i in range(down):
                 source = plane * p.out_h * p.out_w + (first + i) * p.out_w
                 for j in range(0, p.out_w, LANES):
-                    begin, target = _address(dy, source + j), _address(space, row + j * LANES)
+                    begin, target = address(dy, source + j), address(space, row + j * LANES)
                     count = min(LANES, p.out_w - j)
                     lanes_from_rows(begin, p.out_h * p.out_w, lanes, count, target)
                 total = np.uintp(at + _TAPS * LANES)
@@ -269,12 +258,12 @@ def _sum_share(x, dy, space, sums, share, workers, p):
                     for lane in range(np.uintp(LANES)):
                         sums[total + lane] += space[grad + lane]
                 for j in range(0, p.out_w if x.size else 0, _AT_ONCE):
-                    begin = _address(space, i * p.stride * p.line + j * p.stride * LANES)
-                    grads = _address(space, row + j * LANES)
+                    begin = address(space, i * p.stride * p.line + j * p.stride * LANES)
+                    grads = address(space, row + j * LANES)
                     if p.stride == 1:
-                        _products_1(begin, p.line, grads, _address(sums, at))
+                        _products_1(begin, p.line, grads, address(sums, at))
                     else:
-                        _products_2(begin, p.line, grads, _address(sums, at))
+                        _products_2(begin, p.line, grads, address(sums, at))
 
 
 @inner

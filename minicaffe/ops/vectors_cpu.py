@@ -13,12 +13,20 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from minicaffe.ops.numba_cpu import inner
+
 LANES = 16
 _REAL, _ITEM = ir.FloatType(), 4
 _VECTOR, _MASK = ir.VectorType(_REAL, LANES), ir.VectorType(ir.IntType(1), LANES)
 _INDICES = ir.VectorType(ir.IntType(32), LANES)
 _STEPS = ir.Constant(_INDICES, list(range(LANES)))
 _FUSED = ("contract",)  # a product and a sum may round once
+
+
+@inner
+def address(array, index):
+    """Of an element of a flat float32 array."""
+    return array.ctypes.data + index * _ITEM
 
 
 class Vector:
@@ -30,11 +38,11 @@ class Vector:
     @classmethod
     def load(cls, builder, base, *terms):
         """The vector at ``base`` and the sum of (index, step in elements)."""
-        return cls(builder, builder.load(_address(builder, base, *terms), align=_ITEM))
+        return cls(builder, builder.load(_pointer(builder, base, *terms), align=_ITEM))
 
     def store(self, base, *terms):
         """The reverse of ``load``."""
-        pointer = _address(self.builder, base, *terms)
+        pointer = _pointer(self.builder, base, *terms)
         self.builder.store(self.value, pointer, align=_ITEM)
 
     def _with(self, name, other):
@@ -60,7 +68,7 @@ class Vector:
         return Vector(self.builder, self.builder.select(below, floor.value, self.value))
 
 
-def _address(builder, base, *terms):
+def _pointer(builder, base, *terms):
     """``base`` bytes and the sum of (index, step in elements) as a pointer to a vector."""
     for index, step in terms:
         offset = builder.mul(step, step.type(index * _ITEM))
@@ -114,7 +122,7 @@ def lanes_from_rows(typing, source, step, rows, columns, target):
         vectors = []
         for i in range(LANES):
             mask = builder.select(builder.icmp_signed("<", rows.type(i), rows), inside, none)
-            pointer = _address(builder, source, (i, step))
+            pointer = _pointer(builder, source, (i, step))
             zeros = ir.Constant(_VECTOR, [0.0] * LANES)
             args = pointer, _ALIGN(4), mask, zeros
             vectors.append(_masked(builder, "llvm.masked.load.v16f32.p0", _LOAD, *args))
@@ -137,7 +145,7 @@ def rows_from_lanes(typing, source, target, step, rows, columns):
         vectors = [Vector.load(builder, source, term).value for term in terms]
         for i, value in enumerate(_turn(builder, vectors)):
             mask = builder.select(builder.icmp_signed("<", rows.type(i), rows), inside, none)
-            pointer = _address(builder, target, (i, step))
+            pointer = _pointer(builder, target, (i, step))
             _masked(builder, "llvm.masked.store.v16f32.p0", _STORE, value, pointer, _ALIGN(4), mask)
         return context.get_dummy_value()
 

@@ -15,10 +15,10 @@ from minicaffe.device import Array
 from minicaffe.ops.blas_cpu import gemm
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
-from minicaffe.ops.vectors_cpu import LANES
+from minicaffe.ops.vectors_cpu import LANES, address
 from minicaffe.ops.winograd_grad_cpu import winograd_grad_weights
 from minicaffe.ops.winograd_sizes_cpu import PARTS, sizes
-from minicaffe.ops.winograd_tiles_cpu import address, load_inputs, share_inputs, store_outputs
+from minicaffe.ops.winograd_tiles_cpu import load_inputs, share_inputs, store_outputs
 from minicaffe.ops.winograd_weights_cpu import load_weights
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from minicaffe.ops.columns_cpu import fill
 from minicaffe.ops.numba_cpu import inner
-from minicaffe.ops.vectors_cpu import LANES, both_ways, lanes_from_rows, rows_from_lanes
+from minicaffe.ops.vectors_cpu import LANES, address, both_ways, lanes_from_rows, rows_from_lanes
 from minicaffe.ops.winograd_sizes_cpu import LINE, RUN
 
 _NO = np.float32(0)
@@ -43,33 +44,20 @@ _spread = both_ways(_spread_line, 4)
 
 
 @inner
-def address(array, index):
-    """Of an element of a flat float32 array."""
-    return array.ctypes.data + index * 4
-
-
-@inner
-def _clear(strip, at, count):
-    start = np.uintp(at)
-    for q in range(np.uintp(max(0, count))):
-        strip[start + q] = 0
-
-
-@inner
 def _strip_from_rows(x, base, h, w, channels, strip, size, top, left, width):
     """``size`` rows and ``width`` columns from (top, left) on, with zeros around the image."""
     low, high = max(0, -left), min(width, w - left)
     for a in range(size):
         row, at = top + a, a * LINE
         if row < 0 or row >= h or high <= low:
-            _clear(strip, at, width * LANES)
+            fill(strip, at, width * LANES, 0)
             continue
-        _clear(strip, at, low * LANES)
+        fill(strip, at, low * LANES, 0)
         for j in range(low, high, LANES):
             source = address(x, base + row * w + left + j)
             columns = min(LANES, high - j)
             lanes_from_rows(source, h * w, channels, columns, address(strip, at + j * LANES))
-        _clear(strip, at + high * LANES, (width - high) * LANES)
+        fill(strip, at + high * LANES, (width - high) * LANES, 0)
 
 
 @inner

@@ -11,9 +11,8 @@ import numpy as np
 
 from minicaffe.ops.columns_cpu import add
 from minicaffe.ops.numba_cpu import inner
-from minicaffe.ops.vectors_cpu import LANES, both_ways, lanes_from_rows, rows_from_lanes
+from minicaffe.ops.vectors_cpu import LANES, address, both_ways, lanes_from_rows, rows_from_lanes
 from minicaffe.ops.winograd_sizes_cpu import CHUNK, TAPS
-from minicaffe.ops.winograd_tiles_cpu import address
 
 _NO = np.float32(0)
 

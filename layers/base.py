@@ -55,6 +55,7 @@ class Layer(ABC):
         is_input: its tops are the caller's to fill: the inputs of the net.
         reads_data: its tops come from a source that need not be where the definition is.
         always_reshape: ``reshape`` depends on more than the bottoms' shapes.
+        runs_user_code: what it does is not known; it may do more than fill its blobs.
 
     Attributes:
         param: its definition; ``param.phase`` is set.
@@ -75,6 +76,7 @@ class Layer(ABC):
     is_input: ClassVar[bool] = False
     reads_data: ClassVar[bool] = False
     always_reshape: ClassVar[bool] = False
+    runs_user_code: ClassVar[bool] = False
 
     def __init__(self, param: LayerParameter, device: Device, dtype: Any = np.float32) -> None:
         self.param = param

@@ -45,6 +45,7 @@ class Python(Layer):
     num_top = Arity(0, None)
     works_in_place = True
     always_reshape = True
+    runs_user_code = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.user = user = _user_class(self.param)(self.param)

@@ -56,6 +56,7 @@ class Net:
         loss_weights: name to its factor in the loss, for the blobs that are losses.
         debug_info: log the mean magnitude of everything computed.
         hooks: called before and after each layer.
+        memory: bytes of all tops, as the original counts them.
         stages: ``steps``, divided into those that run as one.
     """
 
@@ -79,7 +80,7 @@ class Net:
         self.inputs: list[str] = []
         self.loss_weights: dict[str, float] = {}
         self.hooks = Hooks()
-        self._memory = 0
+        self.memory = 0
         params, unread = ParamList(), dict[str, None]()
         try:
             for param in self.definition.layer:
@@ -251,8 +252,8 @@ class Net:
             glog.info("net.cpp:131", f"Top shape: {dims}({blob.count})")
             if weight:
                 glog.info("net.cpp:134", f"    with loss weight {glog.number(weight)}")
-            self._memory += blob.count * self.dtype.itemsize
-        glog.info("net.cpp:139", f"Memory required for data: {self._memory}")
+            self.memory += blob.count * self.dtype.itemsize
+        glog.info("net.cpp:139", f"Memory required for data: {self.memory}")
 
     def _log_summary(self) -> None:
         for step in reversed(self.steps):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, MutableSequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from minicaffe.callbacks import Action, Callback
 from minicaffe.definitions import check_resumed, check_solver
 from minicaffe.device import Array, Device, cpu
 from minicaffe.errors import SolverConfigError
+from minicaffe.ops import compiling
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.proto.text import to_text
 from minicaffe.score import Score
@@ -25,6 +27,8 @@ from minicaffe.solvers import Hyper, Slot, create_rule, learning_rate, next_step
 from minicaffe.weights import Copied
 
 __all__ = ["Action", "Callback", "Solver"]
+
+_MOST_TO_REHEARSE = 1 << 29  # bytes of blobs: a second process would need as much again
 
 _OF_SNAPSHOTS = ("snapshot", "snapshot_prefix", "snapshot_format", "snapshot_after_train")
 
@@ -156,6 +160,10 @@ class Solver:
             self.losses.clear()
         stop, self._stopped, self._resumed = self.iteration + iterations, False, False
         self._display.restart(self.iteration)
+        with compiling.ahead(self._rehearse):
+            self._iterate_until(stop)
+
+    def _iterate_until(self, stop: int) -> None:
         while self.iteration < stop:
             self.before_test = None
             self.net.clear_param_diffs()
@@ -171,6 +179,16 @@ class Solver:
                 self.stop()
             if self._stopped:
                 return
+
+    def _rehearse(self) -> None:
+        """In a child process: run what a first iteration runs after forward, to compile it."""
+        if self.net.memory > _MOST_TO_REHEARSE:
+            return
+        for stage in reversed(self.net.stages):
+            with suppress(Exception):  # what forward has not prepared, it need not find
+                stage.rehearse()
+        with suppress(Exception):
+            self.apply_update()
 
     def stop(self) -> None:
         """Do as ``Action.STOP`` asks, from inside a callback: this iteration is the last."""

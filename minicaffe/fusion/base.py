@@ -47,6 +47,11 @@ class Stage:
         """Leave the layers as if each had run forward by itself."""
         return
 
+    def rehearse(self) -> None:
+        """Run backward on whatever is there, to have the kernels compiled; nothing of users'."""
+        if not any(step.layer.runs_user_code for step in self.steps):
+            self.backward()
+
 
 class Fusion(Stage, ABC):
     """A kind of stage: ``matches`` says which steps it takes, ``run`` and ``run_back`` work.
@@ -109,6 +114,10 @@ class Fusion(Stage, ABC):
         if self._ran:
             self.keep()
             self._ran = False
+
+    def rehearse(self) -> None:
+        self._ran = True
+        super().rehearse()
 
 
 def register_fusion(kind: F) -> F:

@@ -12,13 +12,10 @@ import os
 import re
 import shutil
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,7 +25,8 @@ with suppress(OSError):  # no such wheel here: Numba falls back to OpenMP or its
 
 import numba
 from numba import prange
-from numba.core.compiler_lock import global_compiler_lock
+
+from minicaffe.ops.compiling import compiled_once
 
 # fused multiply-add and reordered sums, but NaN and infinity stay what they are
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -89,7 +87,7 @@ def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             function = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(body)
         _name_files_apart(function)
         if options.get("parallel") and hasattr(os, "fork") and sys.platform == "linux":
-            function.compile = partial(_compile_elsewhere, function.compile)
+            function.compile = partial(compiled_once, function.compile)
         return function
 
     return decorate
@@ -106,56 +104,8 @@ def _name_files_apart(function: Any) -> None:
         file._data_name_pattern = file._data_name_pattern.replace("{number", f"{_PROCESS}.{{number")
 
 
-def _name_symbols_apart(function: Any, signature: Any) -> None:
-    """Let no other child name what it compiles as this one does.
-
-    Loops that run in parallel get names from addresses and from a counter, which in children of
-    one process are the same: two kernels would share a name, and whichever is loaded second in
-    some process would run the code of the first.
-    """
-    words = f"{function.py_func.__module__}.{function.py_func.__qualname__} {signature}"
-    start = int.from_bytes(sha256(words.encode()).digest()[:5], "big") << 16
-    with suppress(ImportError, AttributeError):  # a Numba with other insides
-        from numba.core.bytecode import FunctionIdentity
-
-        FunctionIdentity._unique_ids = count(start)
-
-
-def _compile_elsewhere(compile_or_load: Callable[[Any], Any], signature: Any) -> Any:
-    """Let a child process compile what is not in the cache yet, and read that.
-
-    The code of a parallel kernel that has just been compiled is not what the cache keeps: Numba
-    optimizes the latter once more, and sums are added in another order then. This process must
-    give the same bits as those after it, so it does not run what it has compiled itself. (TBB
-    wants to be forked from the main thread; elsewhere it does.)
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and not _is_cached(compile_or_load, signature):
-        with global_compiler_lock, warnings.catch_warnings():  # no other thread is compiling
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-            child = os.fork()
-            if child == 0:
-                try:
-                    _name_symbols_apart(getattr(compile_or_load, "__self__", None), signature)
-                    compile_or_load(signature)
-                finally:
-                    os._exit(0)
-            os.waitpid(child, 0)
-    return compile_or_load(signature)
-
-
-def _is_cached(compile_or_load: Callable[[Any], Any], signature: Any) -> bool:
-    """Whether there is code for ``signature`` in the cache of the function it compiles."""
-    function: Any = getattr(compile_or_load, "__self__", None)
-    try:
-        key = function._cache._index_key(signature, function.targetctx.codegen())
-        return key in function._cache._cache_file._load_index()
-    except (AttributeError, OSError):
-        return True  # a Numba with other insides, or no place for a cache
-
-
-kernel = _decorator(fastmath=FAST, parallel=True)
-inner = _decorator(fastmath=FAST)
+kernel = _decorator(fastmath=FAST, parallel=True, no_cfunc_wrapper=True)
+inner = _decorator(fastmath=FAST, no_cfunc_wrapper=True)
 exact = _decorator()  # rounds every operation as written, on one thread
 
 if "OMP_NUM_THREADS" in os.environ:

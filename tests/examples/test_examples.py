@@ -1,0 +1,163 @@
+"""Every script of examples/, run as its README says, with fewer iterations; at length when slow."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+pytestmark = pytest.mark.skipif(
+    not (EXAMPLES / "common.py").exists(), reason="needs a checkout, not a wheel"
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a script in an empty folder; returns what it prints, and the folder it writes to."""
+
+    def run(name, **options):
+        flags = [f"--{flag}={value}" for flag, value in options.items()]
+        before = tree()
+        result = subprocess.run(
+            [sys.executable, "-m", "minicaffe.run", str(EXAMPLES / f"{name}.py"), *flags],
+            cwd=tmp_path,
+            env={key: value for key, value in os.environ.items() if key != "GLOG_minloglevel"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert result.returncode == 0, result.stderr
+        assert os.listdir(tmp_path) == ["out"]
+        assert tree() == before
+        return result.stdout, tmp_path / "out" / Path(name).parent
+
+    return run
+
+
+def tree():
+    """Every file of examples/ that is not a compiled module, and its size."""
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path: path.stat().st_size for path in files}
+
+
+def number(text, before):
+    """The number that follows the pattern ``before`` in ``text`` for the last time."""
+    return float(re.findall(rf"{before}\s*([\d.e+-]+\d)", text)[-1])
+
+
+def shape(path):
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape
+
+
+def test_classification(run):
+    text, out = run("classification/classify", repeat=3)
+    lines = re.findall(r"^  (\S+) (\w+)$", text, re.MULTILINE)
+    assert [name for _, name in lines] == ["cat", "dog", "frog", "automobile", "bird"]
+    assert [float(p) for p, _ in lines[:2]] == pytest.approx([0.632, 0.362], abs=2e-3)
+    assert "airplane is taken for ship\n9 of 10 right" in text
+    assert number(text, r"(?m)^(?=\d.* ms for one)") > 0
+    assert shape(out / "filters.png") == (36, 36, 3)  # 32 filters of 5 x 5, in colour
+    assert shape(out / "conv1.png") == (198, 198)
+    assert shape(out / "pool3.png") == (40, 40)
+
+
+def test_classification_of_a_picture_of_ones_own(run):
+    frog = EXAMPLES / "classification" / "images" / "frog.png"
+    text, _ = run("classification/classify", repeat=1, image=frog)
+    assert re.search(r"frog.png:\n  0.9\d+ frog", text)
+
+
+def test_learning_lenet(run):
+    text, out = run("learning_lenet/learn", iterations=100, every=50, images=6400)
+    assert "first labels: [5 0 4 1 9 2 1 3]" in text
+    assert number(text, "\ntest accuracy") > 0.85
+    with open(out / "curves.csv") as file:
+        rows = [[float(value) for value in row] for row in list(csv.reader(file))[1:]]
+    assert [row[0] for row in rows] == list(range(2, 101))  # one step comes before
+    assert rows[0][1] == pytest.approx(2.303, abs=0.3)  # ln 10: nothing learned yet
+    assert sum(row[1] for row in rows[-10:]) < 6
+    assert [row[0] for row in rows if row[2] == row[2]] == [50, 100]
+    assert shape(out / "first.png") == (87, 87)
+    assert shape(out / "gradients.png") == (30, 30)
+
+
+def test_logistic_regression(run):
+    text, _ = run("logistic_regression/compare", iterations=1000)
+    plane = number(text, "regression: accuracy")
+    assert 0.88 < plane < 0.93  # least squares get no further either
+    assert number(text, "two_layers: accuracy") > plane + 0.04
+
+
+def test_net_surgery(run):
+    text, out = run("net_surgery/surgery", rows=2, columns=3)
+    assert number(text, "as it is:") == 0
+    assert "ip1: (500, 800) -> (500, 50, 4, 4)" in text
+    assert "page (80, 120), read at 14 x 24 places" in text
+    assert number(text, "336 windows one by one:") < 1e-5
+    assert "6 of 6 digits right" in text
+    assert shape(out / "filtered.png") == (80, 360)
+    assert shape(out / "heat.png") == (80, 120, 3)
+
+
+def test_siamese(run):
+    text, out = run("siamese/siamese", iterations=150, pairs=6400)
+    assert "one set of parameters: True" in text
+    assert number(text, "plane: accuracy") > 0.4  # 0.15 with the first weights
+    assert number(text, "100: loss") < 0.12
+    assert shape(out / "embedding.png") == (512, 512, 3)
+
+
+def test_multilabel(run):
+    text, _ = run("multilabel/multilabel", iterations=100)
+    no = number(text, "no always")
+    assert no == pytest.approx(0.81, abs=0.01)  # two of ten are there, one where they are equal
+    assert number(text, "\naccuracy") > no + 0.06
+
+
+def test_multilabel_data_are_the_same_without_a_thread(run):
+    ahead, _ = run("multilabel/multilabel", iterations=10, prefetch=2)
+    assert run("multilabel/multilabel", iterations=10, prefetch=0)[0] == ahead
+
+
+def test_fine_tuning(run):
+    text, _ = run("fine_tuning/finetune", iterations=60)
+    scratch = number(text, "scratch: accuracy")
+    assert 0.6 < scratch < 0.85
+    assert number(text, "finetuned: accuracy") > scratch + 0.05
+    assert number(text, "last_layer: accuracy") > scratch + 0.05
+
+
+def test_pictures(run):
+    text, out = run("pictures/pictures", steps=40, digits=3)
+    for digit in range(10):
+        assert number(text, f"{digit}: probability") > 0.99
+    assert "64x1x28x28" in (out / "lenet.svg").read_text()
+    assert "ip2" in (out / "lenet.html").read_text()
+    assert shape(out / "filters.png") == (30, 30)
+    assert shape(out / "saliency.png") == (224, 336)
+    assert shape(out / "classes.png") == (464, 464)
+
+
+FULL = [
+    ("learning_lenet/learn", "\ntest accuracy", 0.97),
+    ("logistic_regression/compare", "two_layers: accuracy", 0.97),
+    ("net_surgery/surgery", r"\d places\n(?=3996)", 3996),
+    ("siamese/siamese", "plane: accuracy", 0.78),
+    ("multilabel/multilabel", "\naccuracy", 0.975),
+    ("fine_tuning/finetune", "finetuned: accuracy", 0.88),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "figure", "least"), FULL)
+def test_at_full_length(run, name, figure, least):
+    assert number(run(name)[0], figure) >= least

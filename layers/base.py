@@ -63,6 +63,7 @@ class Layer(ABC):
         dtype: of its blobs.
         blobs: its parameters.
         param_propagate_down: for each of ``blobs``, whether its gradient is wanted.
+        fitted: ``reshape`` has been called, and nothing is known to have changed since.
         loss_weights: for each top, its factor in the net's loss; 0 where it is no loss.
     """
 
@@ -86,6 +87,7 @@ class Layer(ABC):
         self.blobs: list[Blob] = []
         self.param_propagate_down: list[bool] = []
         self.loss_weights: list[float] = []
+        self.fitted = False
         self._shapes: Sequence[tuple[int, ...] | None] = []
         for proto in param.blobs:  # weights given in the definition: the fillers are skipped
             self.blobs.append(blob_from_proto(proto, device, self.dtype))
@@ -208,13 +210,8 @@ class Layer(ABC):
     @final
     def fit(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """``reshape`` where it is needed."""
-        if not self.fits(bottom):
+        if self.always_reshape or [blob.shape for blob in bottom] != self._shapes:
             self._reshape(bottom, top)
-
-    @final
-    def fits(self, bottom: Sequence[Blob]) -> bool:
-        """The last ``reshape`` was for bottoms of these shapes."""
-        return not self.always_reshape and [blob.shape for blob in bottom] == self._shapes
 
     @final
     def run_backward(
@@ -245,6 +242,7 @@ class Layer(ABC):
     def forget_shapes(self) -> None:
         """Reshape before the next forward: a blob may have been changed that is no bottom."""
         self._shapes = [None] * len(self._shapes)
+        self.fitted = False
 
     @final
     def loss(self, top: Sequence[Blob]) -> Array | float:
@@ -257,8 +255,10 @@ class Layer(ABC):
 
     def _reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._shapes = [None] * len(bottom)  # should it fail, the next forward tries again
+        self.fitted = False
         self.reshape(bottom, top)
         self._shapes = [blob.shape for blob in bottom]
+        self.fitted = True
         self._fill_loss_diffs(top)
 
     def _set_loss_weights(self, top: Sequence[Blob]) -> None:

@@ -65,6 +65,10 @@ class Fusion(Stage, ABC):
     def __init__(self, steps: Sequence[Step]) -> None:
         super().__init__(steps)
         self._ran = False
+        self._layer, bottoms = steps[0].layer, steps[0].bottom
+        self._ends = bottoms[0], bottoms[-1]  # all there are, as a rule
+        self._several = len(bottoms) > 2
+        self._shapes: tuple[object, object] = None, None
 
     @classmethod
     @abstractmethod
@@ -86,9 +90,10 @@ class Fusion(Stage, ABC):
     def forward(self) -> None:
         """Run the steps as one."""
         try:
-            if not self.steps[0].layer.fits(self.steps[0].bottom):
-                for step in self.steps:
-                    step.layer.fit(step.bottom, step.top)
+            a, b = self._ends
+            c, d = self._shapes
+            if a.shape is not c or b.shape is not d or not self._layer.fitted or self._several:
+                self._fit()
             self.run()
             self._ran = True
         except Exception as error:
@@ -109,6 +114,11 @@ class Fusion(Stage, ABC):
         except Exception as error:
             locate(error, self.steps[0].layer.param, "backward")
             raise
+
+    def _fit(self) -> None:
+        for step in self.steps:
+            step.layer.fit(step.bottom, step.top)
+        self._shapes = self._ends[0].shape, self._ends[1].shape
 
     def unfold(self) -> None:
         if self._ran:

@@ -124,6 +124,10 @@ class Layer(ABC):
         """
         return 0
 
+    def bodies(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> dict[str, str]:
+        """What is chosen by the blobs' sizes, to the name of what has been chosen."""
+        return {}
+
     def declared_shapes(self, first: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         """Shapes of the tops, from the first on, as far as they are known before ``setup``.
 

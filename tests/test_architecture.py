@@ -31,7 +31,7 @@ RANKS = [
     ["layers", "testing", "python_layer", "user_blob"],
     ["graph", "inputs", "param_list", "backward", "debug", "fusion", "net", "buffers", "gradcheck"],
     ["weights", "weights_file", "weights_diff"],
-    ["solvers", "definitions", "summary", "score", "report", "gradients", "features"],
+    ["solvers", "definitions", "summary", "score", "report", "gradients", "features", "plan"],
     ["snapshot", "snapshot_check", "snapshot_file", "callbacks", "watch", "scaffold", "solver"],
     [
         "netspec",

@@ -1,0 +1,127 @@
+"""``minicaffe plan``: how a net is run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minicaffe.cli import _flags
+from minicaffe.errors import MinicaffeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minicaffe.plan import Plan, PlannedTop
+
+EPILOG = """\
+Layers in one row run as one, since no blob with a name lies between them. Numbers are memories:
+blobs with the same number lie in one, the gradient of one while that of another is not needed.
+Commands run nets so; in Python, where any blob may be looked at, every one has memory of its own.
+
+examples:
+  minicaffe plan train_val.prototxt
+  minicaffe plan deploy.prototxt --phase TEST --json -
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "plan",
+        help="show which layers run as one, by which bodies, and which blobs share memory",
+        description="Show how a net is run: which layers as one, by which bodies, and which blobs "
+        "in one memory.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _flags.add_definition(parser, "model", "the net's definition")
+    parser.add_argument(
+        "--input",
+        type=_flags.named_shape,
+        action="append",
+        default=[],
+        metavar="NAME:N,C,H,W",
+        help="shape of an input, or of what a data layer reads; once for each",
+    )
+    parser.add_argument(
+        "--phase", type=str.upper, choices=["TRAIN", "TEST"], default="TRAIN", help="default: TRAIN"
+    )
+    _flags.add_state(parser)
+    parser.add_argument("--json", metavar="FILE", help="write JSON to FILE as well; - for stdout")
+    parser.set_defaults(quiet=True)  # the table is the output
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    path = _flags.definition(args, "model")
+
+    from minicaffe.plan import plan
+    from minicaffe.proto.minicaffe_pb2 import NetState
+    from minicaffe.proto.text import read_net
+    from minicaffe.summary import summarize
+
+    definition = read_net(path, phase=args.phase)
+    state = NetState(phase=args.phase)
+    _flags.apply_state(args, state)
+    found = plan(summarize(definition, state, dict(args.input)).net)
+    if args.json:
+        _write(args.json, json.dumps(asdict(found), indent=2) + "\n")
+    if args.json != "-":
+        sys.stdout.write("\n".join(_lines(found)) + "\n")
+    return 0
+
+
+def _lines(found: Plan) -> Iterator[str]:
+    from minicaffe.columns import columns
+    from minicaffe.plan import bodies_text
+    from minicaffe.summary import shape_text
+
+    def tops(pick: str) -> Iterator[str]:
+        for stage in found.stages:
+            yield " ".join(_cell(top, pick) for top in stage.tops)
+
+    rows = [["layers", "types", "output", "data", "gradient", "body"]]
+    for stage, data, diff in zip(found.stages, tops("data"), tops("diff"), strict=True):
+        shapes = " ".join(shape_text(top.shape) or "1" for top in stage.tops[:1])
+        more = f" and {len(stage.tops) - 1} more" if len(stage.tops) > 1 else ""
+        rows.append(
+            [
+                " + ".join(stage.layers),
+                " + ".join(stage.types),
+                shapes + more,
+                data,
+                diff,
+                bodies_text(stage.bodies) or "-",
+            ]
+        )
+    yield from columns(rows)
+    several = sum(len(stage.layers) > 1 for stage in found.stages)
+    layers = sum(len(stage.layers) for stage in found.stages)
+    yield ""
+    yield f"{layers} layers in {len(found.stages)} stages, {several} of several that run as one"
+    for what, used, saved in (
+        ("data", found.data, found.data_saved),
+        ("gradients", found.diffs, found.diffs_saved),
+    ):
+        if used:
+            whole = f", {(used + saved) / 2**20:.1f} without sharing" if saved else ""
+            yield f"{what}: {used / 2**20:.1f} MiB{whole}"
+
+
+def _cell(top: PlannedTop, pick: str) -> str:
+    number = getattr(top, pick)
+    return f"{number}" if number else "-"
+
+
+def _write(path: str, text: str) -> None:
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MinicaffeError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,58 @@
+"""``minicaffe plan``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from minicaffe.cli.main import main
+
+NET = """
+layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "conv" type: "Convolution" bottom: "in" top: "conv"
+  convolution_param { num_output: 5 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool"
+  pooling_param { global_pooling: true } }
+layer { name: "sum" type: "Reduction" bottom: "pool" top: "sum" loss_weight: 1 }
+"""
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET)
+    return str(path)
+
+
+def test_the_table(net, capsys):
+    assert main(["plan", net]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["layers", "types", "output", "data", "gradient", "body"]
+    assert lines[2].startswith("conv + relu  Convolution + ReLU  2x5x6x6")
+    assert "5 layers in 4 stages, 1 of several that run as one" in lines
+    assert any(line.startswith("gradients: ") for line in lines)
+    assert err == ""
+
+
+def test_json(net, capsys):
+    assert main(["plan", net, "--phase", "TEST", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [stage["layers"] for stage in found["stages"]] == [
+        ["in"],
+        ["conv", "relu"],
+        ["pool"],
+        ["sum"],
+    ]
+
+
+def test_other_inputs(net, capsys):
+    assert main(["plan", net, "--input", "in:4,3,5,5"]) == 0
+    assert "4x5x3x3" in capsys.readouterr().out
+
+
+def test_a_missing_file(capsys):
+    assert main(["plan", "nope.prototxt"]) == 1
+    assert "nope.prototxt: no such file" in capsys.readouterr().err

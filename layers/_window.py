@@ -88,6 +88,7 @@ class Filters(Layer):
     num_bottom = Arity(1, None)
     num_top = Arity(1, None)
     equal_tops = True
+    backward_reads = ("bottom",)
     apply: ClassVar[Op]
     apply_grad: ClassVar[Op]
     window: Window

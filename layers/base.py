@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -55,6 +55,8 @@ class Layer(ABC):
         is_input: its tops are the caller's to fill: the inputs of the net.
         reads_data: its tops come from a source that need not be where the definition is.
         always_reshape: ``reshape`` depends on more than the bottoms' shapes.
+        backward_reads: of which blobs ``backward`` reads the data, "bottom" and "top"; what is not
+            among them may be overwritten before.
         runs_user_code: what it does is not known; it may do more than fill its blobs.
 
     Attributes:
@@ -78,6 +80,7 @@ class Layer(ABC):
     reads_data: ClassVar[bool] = False
     always_reshape: ClassVar[bool] = False
     runs_user_code: ClassVar[bool] = False
+    backward_reads: Collection[str] = ("bottom", "top")
 
     def __init__(self, param: LayerParameter, device: Device, dtype: Any = np.float32) -> None:
         self.param = param

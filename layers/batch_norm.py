@@ -42,6 +42,7 @@ class BatchNorm(Layer):
     """
 
     works_in_place = True
+    backward_reads = ("bottom",)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if bottom[0].ndim < 2:

@@ -25,6 +25,7 @@ class Concat(Layer):
     """
 
     num_bottom = Arity(1, None)
+    backward_reads = ()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.concat_param

@@ -31,6 +31,8 @@ class Dropout(Neuron):
     overfitting", 2014). A ratio outside [0, 1) is refused, which there only debug builds do.
     """
 
+    backward_reads = ()
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._ratio = self.param.dropout_param.dropout_ratio
         self._drops = self.param.phase == TRAIN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
@@ -30,6 +30,10 @@ class Eltwise(Layer):
     """
 
     num_bottom = Arity(2, None)
+
+    @property
+    def backward_reads(self) -> Collection[str]:  # type: ignore[override]  # depends on the fields
+        return () if self.is_sum else ("bottom", "top")
 
     @property
     def is_sum(self) -> bool:

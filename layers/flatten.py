@@ -23,6 +23,8 @@ class Flatten(Layer):
     After: src/caffe/layers/flatten_layer.cpp.
     """
 
+    backward_reads = ()
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         return
 

@@ -28,6 +28,8 @@ class InnerProduct(Layer):
     from zeros as there, but with a warning.
     """
 
+    backward_reads = ("bottom",)
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.inner_product_param
         self._outputs = num_output(param)

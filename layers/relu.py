@@ -32,6 +32,8 @@ class ReLU(Neuron):
         slope: ``negative_slope``.
     """
 
+    backward_reads = ("bottom",)
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.slope = self.param.relu_param.negative_slope
         if self.slope < 0 and top[0] is bottom[0] and self.param.phase == TRAIN:

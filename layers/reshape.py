@@ -26,6 +26,8 @@ class Reshape(Layer):
     Caffe by a division by 0 where an axis is to be found: here it is that of one item.
     """
 
+    backward_reads = ()
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         dims = list(self.param.reshape_param.shape.dim)
         if dims.count(-1) > 1:

@@ -32,6 +32,7 @@ class Scale(Layer):
 
     num_bottom = Arity(1, 2)
     works_in_place = True
+    backward_reads = ("bottom",)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.scale_param

@@ -27,6 +27,7 @@ class Slice(Layer):
     """
 
     num_top = Arity(1, None)
+    backward_reads = ()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.slice_param

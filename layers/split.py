@@ -22,6 +22,7 @@ class Split(Layer):
     """
 
     num_top = Arity(1, None)
+    backward_reads = ()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         return

@@ -1,118 +1,220 @@
-"""Blobs that lie in the same memory, since none is needed while another is.
+"""Blobs that lie in the same memory, since one is not needed while the other is.
 
 For nets whose blobs nobody looks into between the layers: a command's, not a notebook's. After a
-pass only the outputs, the inputs and what is kept by name still hold what they held.
+pass only outputs, inputs and what is kept by name still hold what they held.
+
+A net becomes one arena: each array has a time from which and up to which it is needed, and a
+place in it that no other has at that time, found greedily, the largest first (Y. Pisarchyk,
+J. Lee, "Efficient memory management for deep neural net inference", 2020). Gradients then lie
+where the data of later layers was, which backward has done with.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
+from minicaffe.backward import Step
 from minicaffe.blob import Blob, Memory
+from minicaffe.device import Array, Device
 from minicaffe.net import Net
+
+APART = 1024  # bytes between two arrays: see Device.zeros
+
+DATA, DIFF = 0, 1
 
 
 @dataclass
 class Life:
-    """When a memory holds something.
+    """An array's time: from the first to the last stage at work with it, as they run.
 
     Attributes:
-        memory: where it is.
+        which: DATA or DIFF.
+        memory: that of the blobs that lie there.
         size: elements.
-        birth, death: the first and the last stage at work with it, in the order in which they run.
+        birth, death: both included.
+        offset: elements from the arena's start, once it has a place.
     """
 
+    which: int
     memory: Memory
     size: int
     birth: int
     death: int
+    offset: int = 0
 
 
-def share_diffs(net: Net) -> int:
-    """Let gradients of blobs share memory; those of parameters, inputs and losses stay apart.
+@dataclass
+class Arena:
+    """One array for many blobs; it takes memory when the first of them does.
 
-    Returns:
-        Bytes saved.
+    Attributes:
+        size: elements.
+        saved: bytes that would be needed besides if each array had its own.
     """
-    kept = {id(net.blobs[name].memories[1]) for name in net.inputs}
-    lives: dict[int, Life] = {}
-    order = list(reversed(net.stages))
-    for now, stage in enumerate(order):
-        for step in reversed(stage.steps):
-            if not step.needs_backward:
-                continue
-            for blob in step.top:  # read: what nobody has written is the caller's, or a loss's
-                _use(lives, kept, blob, 1, now, writes=False)
-            for blob, wanted in zip(step.bottom, step.propagate_down, strict=True):
-                if wanted:
-                    _use(lives, kept, blob, 1, now, writes=True)
-    return _share(net, lives.values(), 1)
+
+    device: Device
+    dtype: object
+    size: int = 0
+    saved: int = 0
+    array: Array = field(default=None, repr=False)
+
+    def part(self, offset: int, size: int) -> Array:
+        """``size`` elements from ``offset`` on."""
+        if self.array is None:
+            self.array = self.device.zeros(self.size, self.dtype)  # type: ignore[arg-type]
+        return self.array[offset : offset + size]
 
 
-def share_data(net: Net, keep: Collection[str] = ()) -> int:
+class Piece(Memory):
+    """A part of an arena; a blob that outgrows it gets memory of its own.
+
+    Attributes:
+        offset: elements from the arena's start.
+    """
+
+    __slots__ = ("_arena", "_size", "offset")
+
+    def __init__(self, arena: Arena, life: Life) -> None:
+        super().__init__()
+        self.sharers = life.memory.sharers
+        self._arena, self.offset, self._size = arena, life.offset, life.size
+
+    def fit(self, blob: Blob) -> Array:
+        """At least ``blob.count`` elements: the place in the arena, as long as they fit."""
+        if self.array is None:
+            self.array = self._arena.part(self.offset, self._size)
+        return super().fit(blob)
+
+
+def share_diffs(net: Net) -> Arena:
+    """Let gradients of blobs share memory; those of parameters, inputs and losses stay apart."""
+    return _share(net, _diffs(net))
+
+
+def share_data(net: Net, keep: Collection[str] = ()) -> Arena:
     """Let blobs share memory in a net that never runs backward.
 
     Args:
         net: any; what has no bottoms, and what no layer reads, stays apart.
         keep: names of blobs that are read after a pass.
-
-    Returns:
-        Bytes saved.
     """
-    kept = {id(net.blobs[name].memories[0]) for name in [*net.outputs, *keep]}
-    kept |= {id(blob.memories[0]) for step in net.steps if not step.bottom for blob in step.top}
-    kept |= {id(blob.memories[0]) for step in net.steps for blob in step.layer.blobs}
-    lives: dict[int, Life] = {}
+    return _share(net, _data(net, keep, backward=False))
+
+
+def share_all(net: Net) -> Arena:
+    """Let data and gradients share memory, in a net whose whole passes alone are run.
+
+    Not for one whose layers are run one by one: they may read what stages do not.
+    """
+    net.is_lean = True
+    return _share(net, [*_data(net, (), backward=True), *_diffs(net)])
+
+
+class _Lives:
+    """Lives by memory; one that is read before it is written is somebody else's."""
+
+    def __init__(self, which: int, kept: Iterable[Blob]) -> None:
+        self._which = which
+        self._kept = {id(blob.memories[which]) for blob in kept}
+        self._lives: dict[int, Life] = {}
+
+    def use(self, blob: Blob, now: int, *, writes: bool) -> None:
+        memory = blob.memories[self._which]
+        key = id(memory)
+        if key in self._kept:
+            return
+        if key not in self._lives:
+            if not writes:
+                self._kept.add(key)
+                return
+            self._lives[key] = Life(self._which, memory, 0, now, now)
+        life = self._lives[key]
+        life.size, life.death = max(life.size, blob.count), now
+
+    def __iter__(self) -> Iterator[Life]:
+        return (life for life in self._lives.values() if life.size)
+
+
+def _diffs(net: Net) -> Iterable[Life]:
+    lives = _Lives(DIFF, [net.blobs[name] for name in net.inputs])
+    for index, stage in reversed(list(enumerate(net.stages))):
+        now = _when_back(net, index)
+        for step in reversed(stage.steps):
+            if not step.needs_backward:
+                continue
+            for blob in step.top:  # what nobody has written is the caller's, or a loss's
+                lives.use(blob, now, writes=False)
+            for blob, wanted in zip(step.bottom, step.propagate_down, strict=True):
+                if wanted:
+                    lives.use(blob, now, writes=True)
+    return lives
+
+
+def _data(net: Net, keep: Collection[str], *, backward: bool) -> Iterable[Life]:
+    kept = [net.blobs[name] for name in [*net.outputs, *keep]]
+    kept += [blob for step in net.steps if not step.bottom for blob in step.top]
+    kept += [blob for step in net.steps for blob in step.layer.blobs]
+    lives = _Lives(DATA, kept)
     for now, stage in enumerate(net.stages):
         for step in stage.steps:
             for blob in step.bottom:
-                _use(lives, kept, blob, 0, now, writes=False)
+                lives.use(blob, now, writes=False)
             for blob in step.top:
-                _use(lives, kept, blob, 0, now, writes=True)
-    return _share(net, lives.values(), 0)
+                lives.use(blob, now, writes=True)
+    for index, stage in reversed(list(enumerate(net.stages if backward else ()))):
+        if stage.needs_backward:
+            for blob in stage.read_backward():
+                lives.use(blob, _when_back(net, index), writes=False)
+    return lives
 
 
-def _use(
-    lives: dict[int, Life], kept: set[int], blob: Blob, which: int, now: int, *, writes: bool
-) -> None:
-    memory = blob.memories[which]
-    key = id(memory)
-    if key in kept:
-        return
-    if key not in lives:
-        if not writes:
-            kept.add(key)
-            return
-        lives[key] = Life(memory, 0, now, now)
-    life = lives[key]
-    life.size, life.death = max(life.size, blob.count), now
+def _when_back(net: Net, index: int) -> int:
+    """When stage ``index`` runs backward, where it runs forward at ``index``."""
+    return 2 * len(net.stages) - 1 - index
 
 
-def _share(net: Net, lives: Iterable[Life], which: int) -> int:
-    """Give each life one of as few memories as the greedy way needs: the best fit that is free."""
-    blobs = defaultdict(list)
-    for step in net.steps:
+def _share(net: Net, lives: Iterable[Life]) -> Arena:
+    arena = Arena(net.device, net.dtype)
+    lives = list(lives)
+    arena.size = _place(lives, APART // net.dtype.itemsize)
+    arena.saved = (sum(life.size for life in lives) - arena.size) * net.dtype.itemsize
+    if arena.saved <= 0:
+        return Arena(net.device, net.dtype)
+    blobs = _blobs_by_memory(net.steps)
+    for life in lives:
+        piece = Piece(arena, life)
+        for blob in blobs[life.which, id(life.memory)]:
+            blob.move(life.which, piece)
+    return arena
+
+
+def _place(lives: list[Life], apart: int) -> int:
+    """Give each life its offset.
+
+    Returns:
+        Elements of all.
+    """
+    placed: list[Life] = []  # by offset
+    for life in sorted(lives, key=lambda life: -life.size):
+        start = 0
+        for other in placed:
+            if other.death < life.birth or life.death < other.birth:
+                continue
+            if start + life.size + apart <= other.offset:
+                break
+            start = max(start, other.offset + other.size + apart)
+        life.offset = -(-start // apart) * apart
+        insort(placed, life, key=lambda life: life.offset)
+    return max((life.offset + life.size for life in lives), default=0)
+
+
+def _blobs_by_memory(steps: Iterable[Step]) -> dict[tuple[int, int], list[Blob]]:
+    found: dict[tuple[int, int], dict[int, Blob]] = defaultdict(dict)
+    for step in steps:
         for blob in [*step.bottom, *step.top]:
-            blobs[id(blob.memories[which])].append(blob)
-    before = after = 0
-    busy: list[tuple[int, list[Life]]] = []  # size, and who has it, the present one last
-    for life in sorted(lives, key=lambda life: life.birth):
-        free = [place for place in busy if place[1][-1].death < life.birth]
-        fits = [place for place in free if place[0] >= life.size]
-        place = (
-            min(fits, key=lambda p: p[0]) if fits else max(free, key=lambda p: p[0], default=None)
-        )
-        if place is None:
-            busy.append((life.size, [life]))
-        else:
-            busy.remove(place)
-            busy.append((max(place[0], life.size), [*place[1], life]))
-        before += life.size
-    for size, owners in busy:
-        after += size
-        for life in owners[1:]:
-            for blob in blobs[id(life.memory)]:
-                blob.move(which, owners[0].memory)
-    return (before - after) * net.dtype.itemsize
+            for which in (DATA, DIFF):
+                found[which, id(blob.memories[which])][id(blob)] = blob
+    return {key: list(blobs.values()) for key, blobs in found.items()}

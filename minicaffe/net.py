@@ -18,6 +18,7 @@ from minicaffe import debug, glog
 from minicaffe.backward import Step, mark_backward
 from minicaffe.blob import Blob
 from minicaffe.device import Array, Device, cpu
+from minicaffe.errors import NetError
 from minicaffe.fusion import Stage, stages
 from minicaffe.graph import prepare
 from minicaffe.layers import Layer, create_layer
@@ -56,6 +57,7 @@ class Net:
         loss_weights: name to its factor in the loss, for the blobs that are losses.
         debug_info: log the mean magnitude of everything computed.
         hooks: called before and after each layer.
+        is_lean: blobs are overwritten as soon as whole passes need them no more.
         memory: bytes of all tops, as the original counts them.
         stages: ``steps``, divided into those that run as one.
     """
@@ -80,6 +82,7 @@ class Net:
         self.inputs: list[str] = []
         self.loss_weights: dict[str, float] = {}
         self.hooks = Hooks()
+        self.is_lean = False
         self.memory = 0
         params, unread = ParamList(), dict[str, None]()
         try:
@@ -157,6 +160,11 @@ class Net:
 
     def _unfold(self) -> None:
         """From now on the layers run one by one."""
+        if self.is_lean:
+            raise NetError(
+                "layers are run one by one in a net whose blobs share memory, expected whole "
+                "passes: build it without share_all"
+            )
         for stage in self.stages:
             stage.unfold()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minicaffe.blob import Blob
-from minicaffe.buffers import share_data, share_diffs
+from minicaffe.buffers import DATA, DIFF, Piece, share_all, share_data
 from minicaffe.net import Net
 
 
@@ -20,14 +20,14 @@ class PlannedTop:
     Attributes:
         name: of the blob.
         shape: of the blob.
-        data: number of the memory that its data lies in, from 1.
-        diff: likewise; 0 where there is no gradient for it.
+        data: where in the arena its data lies, in bytes; None where it has memory of its own.
+        diff: likewise; None also where there is no gradient for it.
     """
 
     name: str
     shape: tuple[int, ...]
-    data: int
-    diff: int
+    data: int | None
+    diff: int | None
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,13 @@ class Plan:
 
     Attributes:
         stages: in order.
-        data: bytes of the blobs' data.
-        diffs: bytes of their gradients.
-        data_saved, diffs_saved: bytes that shared memory saves, no longer in those two.
+        arena: bytes of the memory that blobs share.
+        saved: bytes that they would need besides if each had its own.
     """
 
     stages: list[PlannedStage]
-    data: int
-    diffs: int
-    data_saved: int
-    diffs_saved: int
+    arena: int
+    saved: int
 
 
 def plan(net: Net) -> Plan:
@@ -71,56 +68,26 @@ def plan(net: Net) -> Plan:
     From then on its blobs share memory.
     """
     trains = any(step.needs_backward for step in net.steps)
-    diffs_saved = share_diffs(net) if trains else 0
-    data_saved = 0 if trains else share_data(net)
-    wanted = {
-        id(blob)
-        for step in net.steps
-        for blob, down in zip(step.bottom, step.propagate_down, strict=True)
-        if down
-    }
-    data, diffs = _Numbers(0), _Numbers(1)
+    arena = share_all(net) if trains else share_data(net)
     stages = []
     for stage in net.stages:
         last = stage.steps[-1]
         tops = [
-            PlannedTop(
-                name,
-                blob.shape,
-                data.number(blob),
-                diffs.number(blob) if id(blob) in wanted else 0,
-            )
+            PlannedTop(name, blob.shape, _place(blob, DATA), _place(blob, DIFF))
             for name, blob in zip(last.top_names, last.top, strict=True)
         ]
-        for step in stage.steps[:-1]:  # what a layer that works in place has a top of its own for
-            for blob in step.top:
-                data.number(blob)
         bodies: dict[str, str] = {}
         for step in stage.steps:
             bodies.update(step.layer.bodies(step.bottom, step.top))
         names = [step.name for step in stage.steps]
         types = [step.layer.type for step in stage.steps]
         stages.append(PlannedStage(names, types, bodies, tops))
-    size = net.dtype.itemsize
-    return Plan(stages, data.total * size, diffs.total * size, data_saved, diffs_saved)
+    return Plan(stages, arena.size * net.dtype.itemsize, arena.saved)
 
 
-class _Numbers:
-    """Memories, numbered as they are met; the data's (0) or the gradients' (1)."""
-
-    def __init__(self, which: int) -> None:
-        self._which = which
-        self._sizes: dict[int, int] = {}
-
-    def number(self, blob: Blob) -> int:
-        key = id(blob.memories[self._which])
-        self._sizes[key] = max(self._sizes.get(key, 0), blob.count)
-        return list(self._sizes).index(key) + 1
-
-    @property
-    def total(self) -> int:
-        """Elements of all."""
-        return sum(self._sizes.values())
+def _place(blob: Blob, which: int) -> int | None:
+    memory = blob.memories[which]
+    return memory.offset * blob.dtype.itemsize if isinstance(memory, Piece) else None
 
 
 def bodies_text(bodies: dict[str, str]) -> str:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from minicaffe.plan import Plan, PlannedTop
 
 EPILOG = """\
-Layers in one row run as one, since no blob with a name lies between them. Numbers are memories:
-blobs with the same number lie in one, the gradient of one while that of another is not needed.
-Commands run nets so; in Python, where any blob may be looked at, every one has memory of its own.
+Layers in one row run as one, since no blob with a name lies between them. Data and gradient say
+where in one memory they lie, in MiB; "-" is memory of its own, or none. Blobs lie in one place
+where none is needed while the other is. Commands run nets so; in Python, where any blob may be
+looked at, every one has memory of its own.
 
 examples:
   minicaffe plan train_val.prototxt
@@ -103,18 +104,14 @@ def _lines(found: Plan) -> Iterator[str]:
     layers = sum(len(stage.layers) for stage in found.stages)
     yield ""
     yield f"{layers} layers in {len(found.stages)} stages, {several} of several that run as one"
-    for what, used, saved in (
-        ("data", found.data, found.data_saved),
-        ("gradients", found.diffs, found.diffs_saved),
-    ):
-        if used:
-            whole = f", {(used + saved) / 2**20:.1f} without sharing" if saved else ""
-            yield f"{what}: {used / 2**20:.1f} MiB{whole}"
+    if found.arena:
+        whole = (found.arena + found.saved) / 2**20
+        yield f"memory of blobs: {found.arena / 2**20:.2f} MiB, {whole:.2f} if each had its own"
 
 
 def _cell(top: PlannedTop, pick: str) -> str:
-    number = getattr(top, pick)
-    return f"{number}" if number else "-"
+    place: int | None = getattr(top, pick)
+    return "-" if place is None else f"{place / 2**20:.2f}"
 
 
 def _write(path: str, text: str) -> None:

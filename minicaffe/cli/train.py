@@ -67,7 +67,6 @@ def run(args: argparse.Namespace) -> int:
         raise MinicaffeError("--cpu and -gpu are given, expected one of them")
     _check_start(args)
 
-    from minicaffe.buffers import share_data, share_diffs
     from minicaffe.cli._device import device_for
     from minicaffe.proto.text import read_solver
     from minicaffe.solver import Solver
@@ -78,9 +77,7 @@ def run(args: argparse.Namespace) -> int:
     _flags.use_threads(args.threads)
     solver = Solver(param, device)
     try:
-        share_diffs(solver.net)
-        for net in solver.test_nets:
-            share_data(net)
+        _share_memory(solver)
         if args.snapshot:
             solver.restore(args.snapshot)
         glog.info("caffe.cpp:239", "Starting Optimization")
@@ -89,6 +86,16 @@ def run(args: argparse.Namespace) -> int:
     finally:
         solver.close()
     return 0
+
+
+def _share_memory(solver: Solver) -> None:
+    """Nobody looks into the blobs between the layers, but ``debug_info``."""
+    from minicaffe.buffers import share_all, share_data, share_diffs
+
+    shown = solver.param.debug_info or solver.net.debug_info
+    share_diffs(solver.net) if shown else share_all(solver.net)
+    for net in solver.test_nets:
+        share_data(net)
 
 
 def _check_start(args: argparse.Namespace) -> None:

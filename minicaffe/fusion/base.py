@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from pkgutil import iter_modules
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from minicaffe.backward import Step
+from minicaffe.blob import Blob
 from minicaffe.errors import locate
 
 F = TypeVar("F", bound="type[Fusion]")
@@ -43,6 +44,14 @@ class Stage:
             if step.needs_backward:
                 step.layer.run_backward(step.top, step.propagate_down, step.bottom)
 
+    def read_backward(self) -> Iterator[Blob]:
+        """The blobs whose data ``backward`` reads."""
+        for step in self.steps:
+            if step.needs_backward:
+                reads = step.layer.backward_reads
+                yield from step.bottom if "bottom" in reads else ()
+                yield from step.top if "top" in reads else ()
+
     def unfold(self) -> None:
         """Leave the layers as if each had run forward by itself."""
         return
@@ -54,13 +63,7 @@ class Stage:
 
 
 class Fusion(Stage, ABC):
-    """A kind of stage: ``matches`` says which steps it takes, ``run`` and ``run_back`` work.
-
-    Attributes:
-        name: what it is called in a plan.
-    """
-
-    name: ClassVar[str]
+    """A kind of stage: ``matches`` says which steps it takes, ``run`` and ``run_back`` work."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         super().__init__(steps)

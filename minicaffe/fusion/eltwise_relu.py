@@ -16,8 +16,6 @@ from minicaffe.ops import eltwise as ops
 class EltwiseReLU(Fusion):
     """``y = max(0, u a + v b)``."""
 
-    name = "add and cut off"
-
     @classmethod
     def matches(cls, steps: Sequence[Step]) -> int:
         if not types(steps, "Eltwise", "ReLU") or not in_place(steps[:2]):

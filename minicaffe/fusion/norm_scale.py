@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from minicaffe.backward import Step
+from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.fusion.base import Fusion, in_place, register_fusion, types
 from minicaffe.layers._weights import wanted_diff
@@ -23,8 +24,6 @@ class NormScale(Fusion):
     For a Scale that learns a factor, and maybe an offset, of each channel. With stored mean and
     deviation it runs forward alone as one.
     """
-
-    name = "normalize and scale"
 
     @classmethod
     def matches(cls, steps: Sequence[Step]) -> int:
@@ -75,6 +74,10 @@ class NormScale(Fusion):
             wanted_diff(scale, 1),
             self._relu,
         )
+
+    def read_backward(self) -> Iterator[Blob]:
+        if self.needs_backward:
+            yield self._bottom  # what ReLU lets through is computed anew
 
     def keep(self) -> None:
         norm = self._norm

@@ -9,11 +9,15 @@ import pytest
 from minicaffe.cli.main import main
 
 NET = """
-layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 2 dim: 3 dim: 30 dim: 30 } } }
 layer { name: "conv" type: "Convolution" bottom: "in" top: "conv"
   convolution_param { num_output: 5 kernel_size: 3 weight_filler { type: "xavier" } } }
 layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
-layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool"
+layer { name: "more" type: "Convolution" bottom: "conv" top: "more"
+  convolution_param { num_output: 5 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "last" type: "Convolution" bottom: "more" top: "last"
+  convolution_param { num_output: 5 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "pool" type: "Pooling" bottom: "last" top: "pool"
   pooling_param { global_pooling: true } }
 layer { name: "sum" type: "Reduction" bottom: "pool" top: "sum" loss_weight: 1 }
 """
@@ -31,9 +35,9 @@ def test_the_table(net, capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split() == ["layers", "types", "output", "data", "gradient", "body"]
-    assert lines[2].startswith("conv + relu  Convolution + ReLU  2x5x6x6")
-    assert "5 layers in 4 stages, 1 of several that run as one" in lines
-    assert any(line.startswith("gradients: ") for line in lines)
+    assert lines[2].startswith("conv + relu  Convolution + ReLU  2x5x28x28")
+    assert "7 layers in 6 stages, 1 of several that run as one" in lines
+    assert lines[-1].startswith("memory of blobs: ")
     assert err == ""
 
 
@@ -43,6 +47,8 @@ def test_json(net, capsys):
     assert [stage["layers"] for stage in found["stages"]] == [
         ["in"],
         ["conv", "relu"],
+        ["more"],
+        ["last"],
         ["pool"],
         ["sum"],
     ]

@@ -86,6 +86,11 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="CPU threads (default: all cores)"
     )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="choose no kernel by its time: the same bits whatever was measured here before",
+    )
     parser.add_argument("--log", metavar="FILE", help="append the log to FILE as well")
     parser.add_argument("--quiet", action="store_true", help="show warnings and errors alone")
 
@@ -103,12 +108,20 @@ def positive(text: str) -> int:
     return number
 
 
-def use_threads(count: int | None) -> None:
+def use_threads(count: int | None, *, deterministic: bool = False) -> None:
     """Compute on ``count`` threads; None: as the environment and the machine have it.
+
+    Args:
+        count: how many.
+        deterministic: choose no kernel by its time.
 
     Raises:
         MinicaffeError: more than there are.
     """
+    if deterministic:
+        from minicaffe.ops.choice import deterministic as choose_none
+
+        choose_none(True)
     if count is None:
         return
 

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     _flags.apply_state(args, definition.state)
     open_file(args.weights).close()  # if it is missing, say so before the net is built
     device = device_for(args, where="extract_features.cpp:66")
-    _flags.use_threads(args.threads)
+    _flags.use_threads(args.threads, deterministic=args.deterministic)
     net = Net(definition, definition.state, device)
     with closing(net):
         check_blobs(net, names)

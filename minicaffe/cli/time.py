@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     definition.state.phase = TEST if args.phase == "TEST" else TRAIN
     _flags.apply_state(args, definition.state)
     device = device_for(args, where="caffe.cpp:351")
-    _flags.use_threads(args.threads)
+    _flags.use_threads(args.threads, deterministic=args.deterministic)
     net = Net(definition, definition.state, device)
     with closing(net):
         share_diffs(net)

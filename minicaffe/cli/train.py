@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     param = read_solver(path)
     _override(param, args)
     device = device_for(args, param)
-    _flags.use_threads(args.threads)
+    _flags.use_threads(args.threads, deterministic=args.deterministic)
     solver = Solver(param, device)
     try:
         _share_memory(solver)

@@ -107,3 +107,12 @@ def test_lenient_holds_until_the_next_command(tmp_path):
             read_net(tmp_path / "net")
     finally:
         set_lenient(False)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_deterministic(monkeypatch, on):
+    from minicaffe.ops import choice
+
+    monkeypatch.setattr(choice, "_deterministic", False)
+    _flags.use_threads(None, deterministic=on)
+    assert choice.is_deterministic() is on

@@ -11,11 +11,14 @@ from minicaffe.proto.minicaffe_pb2 import TRAIN, PoolingParameter, SPPParameter
 
 
 class Pool:
-    """Pools blobs of one shape; remembers from forward to backward what was taken.
+    """Pools blobs of one shape; in TRAIN remembers from forward to backward what was taken.
+
+    In TEST, where backward is rare, maxima are looked for again in the x that backward is given:
+    a forward that need not say where they are is faster, and keeps no memory.
 
     Attributes:
-        index: int32, as y: position in its plane of each element taken; MAX, and STOCHASTIC in
-            TRAIN.
+        index: int32, as y: position in its plane of each element taken; STOCHASTIC in TRAIN, and
+            MAX there or where positions are wanted.
     """
 
     def __init__(
@@ -24,12 +27,15 @@ class Pool:
         method: PoolingParameter.PoolMethod | SPPParameter.PoolMethod,
         windows: ops.Windows,
         shape: tuple[int, ...],
+        *,
+        wants_index: bool = False,
     ) -> None:
         """Of ``layer`` take the device and the phase; ``shape`` is that of the result."""
         self._xp, self._rng, self._windows = layer.xp, layer.device.rng, windows
         self._name = PoolingParameter.PoolMethod.Name(int(method))
-        picks = self._name == "MAX" or (self._name == "STOCHASTIC" and layer.param.phase == TRAIN)
-        self.index = self._xp.zeros(shape, self._xp.int32) if picks else None
+        keeps = self._name != "AVE" and layer.param.phase == TRAIN
+        keeps = keeps or (self._name == "MAX" and wants_index)
+        self.index = self._xp.zeros(shape, self._xp.int32) if keeps else None
 
     def forward(self, x: Array, y: Array) -> None:
         """x (N, C, *sizes) to y (N, C, *outs)."""
@@ -47,6 +53,10 @@ class Pool:
         """The gradient; ``dx`` is written."""
         if self.index is not None:
             ops.max_pool_grad(self._xp, dy, self.index, dx, self._windows)
+        elif self._name == "MAX":
+            y, index = (self._xp.empty(dy.shape, kind) for kind in (dy.dtype, self._xp.int32))
+            ops.max_pool(self._xp, x, y, index, self._windows)
+            ops.max_pool_grad(self._xp, dy, index, dx, self._windows)
         elif self._name == "AVE":
             ops.average_pool_grad(self._xp, dy, dx, self._windows)
         else:

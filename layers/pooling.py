@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
@@ -11,7 +11,7 @@ from minicaffe.layers._spatial import height_width
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import pooling as ops
-from minicaffe.proto.minicaffe_pb2 import PoolingParameter
+from minicaffe.proto.minicaffe_pb2 import TRAIN, PoolingParameter
 
 
 @register_layer("Pooling")
@@ -41,11 +41,17 @@ class Pooling(Layer):
     NaN has no gradient. A stride of 0 is refused, by which the original divides. ``engine: CUDNN``
     is accepted where there is none. Differs too: takes one, three or more spatial axes, where the
     original aborts; has STOCHASTIC on the CPU, where it aborts, and its gradient in TEST, which
-    there goes to the elements drawn last; and takes negative elements for 0 in STOCHASTIC, which
-    there spoil the sums.
+    there goes to the elements drawn last; in TEST gives the gradient of MAX, without a mask, for
+    what x is by the time of backward, where there forward keeps the places; and takes negative
+    elements for 0 in STOCHASTIC, which there spoil the sums.
     """
 
     num_top = Arity(1, 2)
+
+    @property
+    def backward_reads(self) -> Collection[str]:  # type: ignore[override]  # depends on the phase
+        """In training positions are kept; in TEST they are looked for when they are wanted."""
+        return () if self.param.phase == TRAIN else ("bottom",)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.pooling_param
@@ -108,7 +114,7 @@ class Pooling(Layer):
             _check_inside("HW"[index] if self._axes == 2 else f"axis {index + 2}", window)
         for blob in top:
             blob.reshape((n, c, *(window.out for window in windows)))
-        self._pool = Pool(self, param.pool, windows, top[0].shape)
+        self._pool = Pool(self, param.pool, windows, top[0].shape, wants_index=len(top) == 2)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._pool.forward(bottom[0].data, top[0].data)

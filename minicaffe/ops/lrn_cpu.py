@@ -79,8 +79,28 @@ def _times_power(out, a, scale, beta):
 
 
 @inner
+def _is_usual(c, channels, size, beta):
+    """Whether a window is whole and what people use: there one pass does everything."""
+    return size == 5 and beta == 0.75 and c >= 2 and c + 2 < channels
+
+
+@inner
+def _usual(a, b, x, d, e, y, scale, alpha, k):
+    """A row of ``_across``, of the five around it."""
+    for i in range(x.size):
+        total = x[i] * x[i] + a[i] * a[i] + b[i] * b[i] + d[i] * d[i] + e[i] * e[i]
+        scale[i] = k + alpha * total
+        root = np.sqrt(k + alpha * total)
+        y[i] = x[i] / (root * np.sqrt(root))
+
+
+@inner
 def _across_channels(x, y, scale, n, first, last, size, alpha, beta, k):
     for c in range(first, last):
+        if _is_usual(c, x.shape[1], size, beta):
+            rows = x[n, c - 2], x[n, c - 1], x[n, c], x[n, c + 1], x[n, c + 2]
+            _usual(*rows, y[n, c], scale[n, c], alpha, k)
+            continue
         for i in range(x.shape[2]):
             scale[n, c, i] = x[n, c, i] * x[n, c, i]
         for e in range(max(0, c - size // 2), min(x.shape[1], c + size // 2 + 1)):
@@ -103,6 +123,16 @@ def _across(x, y, scale, size, alpha, beta, k, shares):
 
 
 @inner
+def _usual_grad(x, scale, dy, dx, ratios, factor):
+    """A row of ``_across_grad``; ratios (5, plane) of the five around it, in any order."""
+    a, b, c, d, e = ratios[0], ratios[1], ratios[2], ratios[3], ratios[4]
+    for i in range(x.size):
+        total = a[i] + b[i] + c[i] + d[i] + e[i]
+        root = np.sqrt(scale[i])
+        dx[i] = dy[i] / (root * np.sqrt(root)) - factor * x[i] * total
+
+
+@inner
 def _across_channels_grad(x, y, scale, dy, dx, n, first, last, size, factor, beta):
     channels, plane = x.shape[1:]
     half = size // 2
@@ -116,6 +146,9 @@ def _across_channels_grad(x, y, scale, dy, dx, n, first, last, size, factor, bet
             for i in range(plane):
                 ratio[i] = dy[n, e, i] * y[n, e, i] / scale[n, e, i]
         done = high
+        if _is_usual(c, channels, size, beta):
+            _usual_grad(x[n, c], scale[n, c], dy[n, c], dx[n, c], ratios, factor)
+            continue
         sums[:] = 0
         for e in range(low, high):
             ratio = ratios[e % size]

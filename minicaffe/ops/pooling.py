@@ -71,8 +71,8 @@ Windows = tuple[Window, ...]  # one for each spatial axis
 
 
 @compiled_in("minicaffe.ops.pooling_cpu")
-def max_pool(xp: ModuleType, x: Array, y: Array, index: Array, windows: Windows) -> None:
-    """The largest element of each window, and where it is.
+def max_pool(xp: ModuleType, x: Array, y: Array, index: Array | None, windows: Windows) -> None:
+    """The largest element of each window, and where it is, if asked for.
 
     Only what compares greater than -FLT_MAX is taken, as in Caffe: NaN is passed over, and a
     window of nothing but NaN and -infinity gives -FLT_MAX at index -1.
@@ -85,6 +85,7 @@ def max_pool(xp: ModuleType, x: Array, y: Array, index: Array, windows: Windows)
         windows: how each spatial axis is cut.
     """
     padded = xp.pad(x, _pads(windows), constant_values=LOWEST)
+    index = xp.empty(y.shape, xp.int32) if index is None else index
     y[...] = LOWEST
     index[...] = -1
     for offsets, taken in _offsets(windows):

@@ -3,9 +3,8 @@
 Here are one and two spatial axes, ``pooling_deep_cpu`` has three, and more run the reference.
 
 Maxima: the windows people use (2x2 stride 2, 3x3 stride 1 or 2) are written out, and inside the
-row vectorise; the rest, and windows that hang over the left or right edge, are plain loops.
-Means: rows of a window are added up first, contiguously, into one row that has the pad as zeros,
-then along that row, so that no window needs a bounds check.
+row vectorise; the rest, and windows that hang over the left or right edge, are plain loops. Where
+it can, ``pooling_lanes_cpu`` is faster. Means are in ``pooling_mean_cpu``.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -19,19 +18,29 @@ import numpy as np
 from minicaffe.device import Array
 from minicaffe.ops import pooling as ops
 from minicaffe.ops import pooling_deep_cpu as deep
+from minicaffe.ops import pooling_lanes_cpu as lanes
+from minicaffe.ops import pooling_mean_cpu as means
 from minicaffe.ops.dropout import WORD
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.pooling import LOWEST, Windows
 from minicaffe.ops.scratch_cpu import scratch
 
 
-def max_pool(x: Array, y: Array, index: Array, windows: Windows) -> None:
+def max_pool(x: Array, y: Array, index: Array | None, windows: Windows) -> None:
     """``pooling.max_pool``."""
+    halving = len(windows) == 2 and all(
+        w.kernel == w.stride == 2 and not w.pad and not w.size % 2 for w in windows
+    )
+    if lanes.can(x, windows) and not halving:  # there plain loops are as fast
+        lanes.max_pool(x, y, index, windows)
+        return
+    if index is None:
+        index = scratch(y.size, np.dtype(np.int32)).reshape(y.shape)
     if len(windows) == 3:
         deep.max_pool(*map(_planes, (x, y, index)), *deep.numbers(windows))
     elif len(windows) > 3:
         ops.max_pool.reference(np, x, y, index, windows)
-    elif all(w.kernel == w.stride == 2 and not w.pad and not w.size % 2 for w in _two(windows)):
+    elif halving:
         _max_pool_halving(*map(_planes, (x, y, index)))
     else:
         _max_pool(*map(_planes, (x, y, index)), *_numbers(windows))
@@ -44,22 +53,26 @@ def max_pool_grad(dy: Array, index: Array, dx: Array, windows: Windows) -> None:
 
 def average_pool(x: Array, y: Array, windows: Windows) -> None:
     """``pooling.average_pool``."""
-    if len(windows) == 3:
+    if _is_global(windows):
+        means.mean(_flat_planes(x), y.reshape(-1))
+    elif len(windows) == 3:
         deep.average_pool(_planes(x), _planes(y), *deep.numbers(windows))
     elif len(windows) > 3:
         ops.average_pool.reference(np, x, y, windows)
     else:
-        _average_pool(_planes(x), _planes(y), *_numbers(windows), threads())
+        means.average_pool(_planes(x), _planes(y), *_numbers(windows), threads())
 
 
 def average_pool_grad(dy: Array, dx: Array, windows: Windows) -> None:
     """``pooling.average_pool_grad``."""
-    if len(windows) == 3:
+    if _is_global(windows):
+        means.mean_grad(dy.reshape(-1), _flat_planes(dx))
+    elif len(windows) == 3:
         deep.average_pool_grad(_planes(dy), _planes(dx), *deep.numbers(windows))
     elif len(windows) > 3:
         ops.average_pool_grad.reference(np, dy, dx, windows)
     else:
-        _average_pool_grad(_planes(dy), _planes(dx), *_numbers(windows), threads())
+        means.average_pool_grad(_planes(dy), _planes(dx), *_numbers(windows), threads())
 
 
 def stochastic_pool(x: Array, y: Array, index: Array, windows: Windows, key: int) -> None:
@@ -107,6 +120,11 @@ def _flat_planes(x: Array) -> Array:
 
 def _two(windows: Windows) -> Windows:
     return windows if len(windows) == 2 else (deep.WHOLE, *windows)
+
+
+def _is_global(windows: Windows) -> bool:
+    """Whether there is one window, of the whole plane."""
+    return all(w.kernel == w.size and w.out == 1 and not w.pad for w in windows)
 
 
 def _numbers(windows: Windows) -> tuple[int, ...]:
@@ -210,97 +228,3 @@ def _scatter(dy, index, dx):
         for o in range(dy.shape[1]):
             if index[p, o] >= 0:
                 dx[p, index[p, o]] += dy[p, o]
-
-
-@inner
-def _length(start, kernel, size, pad):
-    return min(start + kernel, size + pad) - start
-
-
-@inner
-def _factors(y, kernel, stride, size, pad):
-    """One over the length of each window along the rows."""
-    factors = np.empty(y.shape[2], y.dtype)
-    for j in range(factors.size):
-        factors[j] = 1 / _length(j * stride - pad, kernel, size, pad)
-    return factors
-
-
-@inner
-def _sum_along(row, y, p, i, kernel, stride):
-    """y[p, i, j] = the sum of row[stride * j : stride * j + kernel]."""
-    outs = y.shape[2]
-    if kernel == 3 and stride == 2:
-        for j in range(outs):
-            y[p, i, j] = row[2 * j] + row[2 * j + 1] + row[2 * j + 2]
-    elif kernel == 3 and stride == 1:
-        for j in range(outs):
-            y[p, i, j] = row[j] + row[j + 1] + row[j + 2]
-    else:
-        for j in range(outs):
-            y[p, i, j] = row[stride * j]
-        for offset in range(1, kernel):
-            for j in range(outs):
-                y[p, i, j] += row[stride * j + offset]
-
-
-@inner
-def _average_pool_planes(x, y, first, last, kh, kw, sh, sw, ph, pw):
-    height, width = x.shape[1:]
-    heights, widths = y.shape[1:]
-    padded = np.zeros(max(pw + width, (widths - 1) * sw + kw), x.dtype)
-    row = padded[pw : pw + width]
-    factor = _factors(y, kw, sw, width, pw)
-    for p in range(first, last):
-        for i in range(heights):
-            start = i * sh - ph
-            for w in range(width):
-                row[w] = x[p, max(0, start), w]
-            for h in range(max(0, start) + 1, min(start + kh, height)):
-                for w in range(width):
-                    row[w] += x[p, h, w]
-            _sum_along(padded, y, p, i, kw, sw)
-            down = x.dtype.type(1 / _length(start, kh, height, ph))
-            for j in range(widths):
-                y[p, i, j] *= down * factor[j]
-
-
-@kernel
-def _average_pool(x, y, kh, kw, sh, sw, ph, pw, shares):
-    for t in prange(shares):
-        first, last = len(x) * t // shares, len(x) * (t + 1) // shares
-        _average_pool_planes(x, y, first, last, kh, kw, sh, sw, ph, pw)
-
-
-@inner
-def _average_pool_grad_planes(dy, dx, first, last, kh, kw, sh, sw, ph, pw):
-    height, width = dx.shape[1:]
-    heights, widths = dy.shape[1:]
-    padded = np.empty(max(pw + width, (widths - 1) * sw + kw), dx.dtype)
-    row = padded[pw : pw + width]
-    factor = _factors(dy, kw, sw, width, pw)
-    part = np.empty(widths, dx.dtype)
-    for p in range(first, last):
-        for h in range(height):
-            for w in range(width):
-                dx[p, h, w] = 0
-        for i in range(heights):
-            start = i * sh - ph
-            down = dx.dtype.type(1 / _length(start, kh, height, ph))
-            for j in range(widths):
-                part[j] = dy[p, i, j] * (down * factor[j])
-            for w in range(padded.size):
-                padded[w] = 0
-            for offset in range(kw):
-                for j in range(widths):
-                    padded[j * sw + offset] += part[j]
-            for h in range(max(0, start), min(start + kh, height)):
-                for w in range(width):
-                    dx[p, h, w] += row[w]
-
-
-@kernel
-def _average_pool_grad(dy, dx, kh, kw, sh, sw, ph, pw, shares):
-    for t in prange(shares):
-        first, last = len(dx) * t // shares, len(dx) * (t + 1) // shares
-        _average_pool_grad_planes(dy, dx, first, last, kh, kw, sh, sw, ph, pw)

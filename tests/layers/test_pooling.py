@@ -6,9 +6,12 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 from minicaffe.device import Device
 from minicaffe.errors import LayerConfigError, ShapeError
+from minicaffe.net import Net
+from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN, NetParameter, NetState
 from minicaffe.testing import check_gradient
 from tests import fake_cupy
 from tests.build import build
@@ -128,6 +131,64 @@ def test_nan_is_passed_over(device):
     layer.run_backward(top, [True], bottom)
     expected = [[[[0, 5, 0, 0], [0, 0, 0, 0]]]]  # where the original writes before the array
     assert device.to_numpy(bottom[0].diff).tolist() == expected
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_gradient_of_maxima_in_test(device, rng, geometry):
+    """Forward does not say where they are there; backward looks, whatever became of the top."""
+    x = rng.integers(-2, 3, (2, 3, 7, 5)).astype(float)  # integers, so that maxima tie
+    x[rng.random(x.shape) < 0.2] = np.nan
+    found = {}
+    for phase in ("TRAIN", "TEST"):
+        text = f'type: "Pooling" phase: {phase} pooling_param {{ {GEOMETRIES[geometry]} }}'
+        layer, bottom, top = build(text, device, x)
+        layer.run_forward(bottom, top)
+        y = device.to_numpy(top[0].data).copy()
+        top[0].diff[...] = device.xp.asarray(np.arange(1.0, y.size + 1).reshape(y.shape))
+        top[0].data[...] = 0  # by a layer that works in place
+        layer.run_backward(top, [True], bottom)
+        found[phase] = y, device.to_numpy(bottom[0].diff).copy()
+    np.testing.assert_array_equal(found["TEST"][0], found["TRAIN"][0])
+    np.testing.assert_array_equal(found["TEST"][1], found["TRAIN"][1])
+
+
+@pytest.mark.parametrize("geometry", ["alexnet", "oblong"])
+def test_mask_in_test(device, rng, geometry):
+    x = rng.integers(-4, 4, (2, 3, 7, 5)).astype(float)
+    text = f'type: "Pooling" phase: TEST pooling_param {{ {GEOMETRIES[geometry]} }}'
+    layer, bottom, top = build(text, device, x, tops=2)
+    layer.run_forward(bottom, top)
+    _, mask = reference(x, layer.param.pooling_param)
+    np.testing.assert_array_equal(device.to_numpy(top[1].data), mask)
+
+
+BESIDE_IN_PLACE = """
+    force_backward: true
+    layer { name: "in" type: "Input" top: "x"
+            input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }
+    layer { name: "power" type: "Power" bottom: "x" top: "a" }
+    layer { name: "pool" type: "Pooling" bottom: "a" top: "p"
+            pooling_param { kernel_size: 3 stride: 2 } }
+    layer { name: "beside" type: "ReLU" bottom: "a" top: "a" }
+    layer { name: "behind" type: "ReLU" bottom: "p" top: "p" relu_param { negative_slope: 0.5 } }
+    layer { name: "sum" type: "Reduction" bottom: "p" top: "s" loss_weight: 1 }
+    layer { name: "rest" type: "Reduction" bottom: "a" top: "r" loss_weight: 1 }
+"""
+
+
+def test_gradient_of_maxima_in_test_beside_layers_in_place(device, rng):
+    """What another layer does in place to the bottom's name does not move the maxima."""
+    x, found = -rng.uniform(0, 1, (2, 3, 6, 6)), []
+    x[0] += 0.8  # in the other image ReLU makes all of them equal
+    for phase in (TRAIN, TEST):
+        net = Net(text_format.Parse(BESIDE_IN_PLACE, NetParameter()), NetState(phase=phase),
+                  device, np.float64)  # fmt: skip
+        net.blobs["x"].data[...] = device.xp.asarray(x)
+        net.forward()
+        net.backward()
+        found.append(device.to_numpy(net.blobs["x"].diff).copy())
+    np.testing.assert_array_equal(found[0], found[1])
+    assert found[0].any()
 
 
 def test_average_divides_by_what_the_pad_holds(device):

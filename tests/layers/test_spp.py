@@ -54,9 +54,11 @@ def test_matches_reference(device, rng, shape, height, pool):
 
 @pytest.mark.parametrize("height", [1, 3])
 @pytest.mark.parametrize("pool", ["MAX", "AVE"])
-def test_gradient(device, rng, height, pool):
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_gradient(device, rng, height, pool, phase):
     x = rng.permutation(np.arange(2.0 * 4 * 7)).reshape(1, 2, 4, 7)  # no ties
-    check_gradient(*build(text(f"pyramid_height: {height} pool: {pool}"), device, x))
+    fields = text(f"pyramid_height: {height} pool: {pool}")
+    check_gradient(*build(f"{fields} phase: {phase}", device, x))
 
 
 def test_stochastic(device, rng):

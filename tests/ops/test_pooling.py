@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from minicaffe.ops import pooling as ops
 GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their edges, the rest
     "halving": ((2, 3, 8, 70), (2, 2), (2, 2), (0, 0)),
     "halving, odd": ((2, 3, 7, 9), (2, 2), (2, 2), (0, 0)),
+    "halving, padded": ((2, 3, 7, 38), (2, 2), (2, 2), (1, 1)),
     "3 by 2, whole": ((1, 5, 7, 85), (3, 3), (2, 2), (0, 0)),
     "3 by 2, over the edge": ((3, 1, 8, 6), (3, 3), (2, 2), (0, 0)),
     "3 by 2, padded": ((2, 2, 9, 40), (3, 3), (2, 2), (1, 1)),
@@ -21,6 +24,8 @@ GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their
     "3, one window": ((1, 2, 2, 2), (3, 3), (2, 2), (0, 0)),
     "oblong": ((2, 3, 7, 6), (2, 5), (1, 3), (1, 4)),
     "global": ((2, 3, 5, 7), (5, 7), (1, 1), (0, 0)),
+    "global, three axes": ((2, 3, 2, 5, 7), (2, 5, 7), (1, 1, 1), (0, 0, 0)),
+    "one window, less than the plane": ((2, 3, 5, 7), (4, 7), (2, 1), (0, 0)),
     "gaps": ((2, 3, 7, 10), (1, 2), (3, 4), (0, 0)),
     "no image": ((0, 3, 7, 6), (3, 3), (2, 2), (0, 0)),
     "one axis": ((2, 3, 40), (3,), (2,), (1,)),
@@ -29,6 +34,7 @@ GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their
     "three axes, padded": ((1, 2, 6, 5, 9), (3, 2, 4), (2, 2, 3), (1, 1, 2)),
     "four axes": ((1, 2, 3, 4, 5, 6), (2, 2, 2, 3), (1, 2, 2, 2), (0, 1, 0, 1)),
 }
+FLOOR = {"gaps", "one window, less than the plane"}
 DTYPES = [np.float32, np.float64]
 
 
@@ -40,7 +46,7 @@ def geometry(request):
 def _geometry(name):
     shape, *sizes = GEOMETRIES[name]
     windows = tuple(
-        ops.Window(*axis, ceil=name != "gaps", clip=any(sizes[2]))
+        ops.Window(*axis, ceil=name not in FLOOR, clip=any(sizes[2]))
         for axis in zip(shape[2:], *sizes, strict=True)
     )
     return shape, (*shape[:2], *(window.out for window in windows)), windows
@@ -63,6 +69,20 @@ def test_max_pool(rng, geometry, dtype):
     ops.max_pool.reference(np, x, *expected, windows)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
+    for alone in (ops.max_pool.compiled, partial(ops.max_pool.reference, np)):
+        found[0][...] = 7
+        alone(x, found[0], None, windows)
+        np.testing.assert_array_equal(found[0], expected[0])
+
+
+def test_max_pool_writes_nothing_around_its_results(rng):
+    """Vectors are wider than these rows."""
+    windows = tuple(ops.Window(5, 3, 2, 1, True, True) for _ in range(2))
+    y, index = np.full(100, 7, np.float32), np.full(100, -7, np.int32)
+    inside = (a[40:49].reshape(1, 1, 3, 3) for a in (y, index))
+    ops.max_pool.compiled(rng.standard_normal((1, 1, 5, 5)).astype(np.float32), *inside, windows)
+    assert (np.delete(y, np.s_[40:49]) == 7).all()
+    assert (np.delete(index, np.s_[40:49]) == -7).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

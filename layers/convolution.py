@@ -68,6 +68,12 @@ class Convolution(Filters):
         self.x_shape = (batch, self._channels, *shape[self._axis + 1 :])
         self.y_shape = (batch, self._outputs, *out)
 
+    def forward_relu(self, bottom: Blob, top: Blob) -> None:
+        """Forward, for one pair of blobs, where a ReLU follows in place."""
+        bias = self.blobs[1].data if len(self.blobs) > 1 else None
+        x, y = bottom.data.reshape(self.x_shape), top.data.reshape(self.y_shape)
+        ops.convolution(self.xp, x, self.blobs[0].data, bias, y, self.window, True)
+
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         batch, _, *out = self.y_shape
         return len(top) * batch * prod(out) * self.blobs[0].count

@@ -23,6 +23,14 @@ def fill(to, at, count, value):
 
 
 @inner
+def cut_off(to, at, count):
+    """``to[at : at + count]`` where it is not below 0, which NaN is not; else 0."""
+    start, zero = np.uintp(at), to.dtype.type(0)
+    for q in range(np.uintp(max(0, count))):
+        to[start + q] = zero if to[start + q] < zero else to[start + q]
+
+
+@inner
 def copy(x, source, step, to, at, count):
     """``to[at : at + count]`` is every ``step``-th element of ``x[source:]``."""
     start, begin = np.uintp(at), np.uintp(source)
@@ -134,3 +142,23 @@ def add_columns(work, dx, p, n0, images, channel, count, row0, lines):
                             source += p.out_w
                         target += p.stride_h * p.w
                 at += lines * line
+
+
+@inner
+def put_columns(work, dx, p, n0, images, channel, count, row0, lines):
+    """What ``add_columns`` does to zeros, of a 1x1 kernel without pad, for which p is ``thin``."""
+    at, area = 0, p.h * p.w
+    stop = p.h if row0 + lines == p.out_h else (row0 + lines) * p.stride_h
+    for c in range(channel, channel + count):
+        for r in range(row0, row0 + lines):
+            first = r * p.stride_h
+            end = stop if r == row0 + lines - 1 else first + p.stride_h
+            for n in range(n0, n0 + images):
+                to = (n * p.groups * p.c + c) * area + first * p.w
+                if p.stride_w == 1:
+                    copy(work, at, 1, dx, to, p.out_w)
+                    fill(dx, to + p.out_w, (end - first) * p.w - p.out_w, 0)
+                else:
+                    fill(dx, to, (end - first) * p.w, 0)
+                    add(work, at, dx, to, p.stride_w, p.out_w)
+                at += p.out_w

@@ -73,7 +73,13 @@ def add_columns(xp: ModuleType, dcolumns: Array, dx: Array, window: Window) -> N
 
 @compiled_in("minicaffe.ops.convolution_choice_cpu")
 def convolution(
-    xp: ModuleType, x: Array, w: Array, bias: Array | None, y: Array, window: Window
+    xp: ModuleType,
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    y: Array,
+    window: Window,
+    relu: bool = False,
 ) -> None:
     """``y[n, o, p] = bias[o] + sum over c, t of w[o, c, t] x[n, c, p * stride + t * dilation]``.
 
@@ -84,6 +90,7 @@ def convolution(
         bias: (O,) or None.
         y: (N, O, \\*out), overwritten.
         window: how ``w`` moves over ``x``.
+        relu: cut off what is below 0; NaN stays.
     """
     groups = _groups(x, w)
     matrices = w.reshape(groups, len(w) // groups, prod(w.shape[1:]))
@@ -92,6 +99,8 @@ def convolution(
         out[...] = xp.matmul(matrices, cols).reshape(out.shape)
         if bias is not None:
             out += bias.reshape(-1, *[1] * len(window.kernel))
+        if relu:
+            out[...] = xp.maximum(out, 0)
 
 
 @compiled_in("minicaffe.ops.convolution_choice_cpu")

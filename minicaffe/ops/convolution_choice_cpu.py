@@ -25,11 +25,13 @@ from minicaffe.ops.winograd_cpu import winograd, winograd_grad_data, winograd_gr
 _LEAST_WORK = 10_000_000  # multiplications; of less, less than a tenth of a millisecond is lost
 
 
-def convolution(x: Array, w: Array, bias: Array | None, y: Array, window: Window) -> None:
+def convolution(
+    x: Array, w: Array, bias: Array | None, y: Array, window: Window, relu: bool = False
+) -> None:
     """``convolution.convolution``, for C-contiguous arrays."""
     bodies = {
-        "columns": lambda: by_columns.convolution(x, w, bias, y, window),
-        "winograd": lambda: winograd(x, w, bias, y, window.pad),
+        "columns": lambda: by_columns.convolution(x, w, bias, y, window, relu),
+        "winograd": lambda: winograd(x, w, bias, y, window.pad, relu),
     }
     name = "columns"
     if _fits(x.shape, w, y.shape, window):

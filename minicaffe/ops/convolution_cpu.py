@@ -19,20 +19,31 @@ from minicaffe.device import Array
 from minicaffe.ops import convolution as reference
 from minicaffe.ops.blas_cpu import gemm
 from minicaffe.ops.blocks_cpu import Blocks, blocks
-from minicaffe.ops.columns_cpu import add, add_columns, columns, copy, fill, total
+from minicaffe.ops.columns_cpu import (
+    add,
+    add_columns,
+    columns,
+    copy,
+    cut_off,
+    fill,
+    put_columns,
+    total,
+)
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.depthwise_cpu import depthwise, depthwise_grad, is_depthwise
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
 
 
-def convolution(x: Array, w: Array, bias: Array | None, y: Array, window: Window) -> None:
+def convolution(
+    x: Array, w: Array, bias: Array | None, y: Array, window: Window, relu: bool = False
+) -> None:
     """``convolution.convolution``, for C-contiguous arrays."""
     if is_depthwise(x.shape, w.shape):
-        depthwise(x, w, bias, y, window)
+        depthwise(x, w, bias, y, window, relu)
         return
     if len(window.kernel) not in (1, 2):
-        reference.convolution.reference(np, x, w, bias, y, window)
+        reference.convolution.reference(np, x, w, bias, y, window, relu)
         return
     if not y.size:
         return
@@ -41,7 +52,7 @@ def convolution(x: Array, w: Array, bias: Array | None, y: Array, window: Window
     work = scratch(workers * p.space + _size_rows_first(p), x.dtype)
     w = _rows_first(w.reshape(-1), work, p)
     bias = work[:0] if bias is None else bias
-    _forward(x.reshape(-1), w, bias, y.reshape(-1), work, workers, p)
+    _forward(x.reshape(-1), w, bias, y.reshape(-1), relu, work, workers, p)
 
 
 def convolution_grad(
@@ -63,15 +74,18 @@ def convolution_grad(
         return
     p = blocks(*_two_axes(image.shape, w.shape, window), threads(), True)
     start = p.shares_n * p.shares_c * p.space
-    stop = start + p.shares_n * (p.weights + len(w))
+    middle = start + p.shares_n * len(w)
+    stop = middle if p.direct else middle + p.shares_n * p.weights
     work = scratch(stop + _size_rows_first(p), w.dtype)
-    sums = work[start:stop].reshape(p.shares_n, -1)
     none = work[:0]
     x, dx, dw, dbias = (none if a is None else a.reshape(-1) for a in (x, dx, dw, dbias))
+    terms = work[start:middle].reshape(p.shares_n, len(w))
+    sums = (dw if p.direct else work[middle:stop]).reshape(p.shares_n, -1)
     w = _rows_first(w.reshape(-1), work, p) if dx.size else w.reshape(-1)
-    _backward(x, w, dy.reshape(-1), dx, sums, dw.size > 0, dbias.size > 0, work, p)
+    _backward(x, w, dy.reshape(-1), dx, sums, terms, dw.size > 0, dbias.size > 0, work, p)
+    dw = none if p.direct else dw
     if dw.size or dbias.size:
-        _collect(sums, dw, dbias, p)
+        _collect(sums, terms, dw, dbias, p)
 
 
 def _two_axes(
@@ -109,14 +123,14 @@ def _reorder(w, to, p):
 
 
 @kernel
-def _collect(sums, dw, dbias, p):
+def _collect(sums, terms, dw, dbias, p):
     """Add the workers' sums, in their order, to the gradients; weights as in ``_rows_first``."""
     taps = p.rows * p.kernel_w
     for each in prange(p.groups * p.o):
         g, o = each // p.o, each % p.o
         for part in range(p.shares_n):
             if dbias.size:
-                dbias[each] += sums[part, p.weights + each]
+                dbias[each] += terms[part, each]
             for s in range(p.shifts if dw.size else 0):
                 source = ((g * p.shifts + s) * p.o + o) * p.c * taps
                 for c in range(p.c):
@@ -125,15 +139,15 @@ def _collect(sums, dw, dbias, p):
 
 
 @kernel
-def _forward(x, w, bias, y, work, workers, p):
+def _forward(x, w, bias, y, relu, work, workers, p):
     for share in prange(workers):
         space = work[share * p.space : (share + 1) * p.space]
         for unit in range(p.units * share // workers, p.units * (share + 1) // workers):
-            _forward_block(x, w, bias, y, space, unit, p)
+            _forward_block(x, w, bias, y, relu, space, unit, p)
 
 
 @inner
-def _forward_block(x, w, bias, y, work, unit, p):
+def _forward_block(x, w, bias, y, relu, work, unit, p):
     row_blocks = (p.out_h + p.block_rows - 1) // p.block_rows
     o_blocks = (p.o + p.block_o - 1) // p.block_o
     unit, row0 = unit // row_blocks, unit % row_blocks * p.block_rows
@@ -164,6 +178,8 @@ def _forward_block(x, w, bias, y, work, unit, p):
                 *(False, False, outputs, rows * line, count * taps, 1.0, w, w_at, p.c * taps),
                 *(cols, at + s * p.dilation_h * line, across, 1.0, out, out_at, width),
             )
+    for o in range(outputs if relu else 0):
+        cut_off(out, out_at + o * width, rows * line)
     if images > 1:
         for o in range(outputs):
             for r in range(rows):
@@ -174,15 +190,16 @@ def _forward_block(x, w, bias, y, work, unit, p):
 
 
 @kernel
-def _backward(x, w, dy, dx, sums, want_w, want_b, work, p):
+def _backward(x, w, dy, dx, sums, terms, want_w, want_b, work, p):
     for share in prange(p.shares_n * p.shares_c):
         space = work[share * p.space : (share + 1) * p.space]
         part, channels = share // p.shares_c, share % p.shares_c
-        _backward_share(x, w, dy, dx, sums[part], want_w, want_b, space, part, channels, p)
+        results = dx, sums[part], terms[part]
+        _backward_share(x, w, dy, *results, want_w, want_b, space, part, channels, p)
 
 
 @inner
-def _backward_share(x, w, dy, dx, sums, want_w, want_b, work, part, channels, p):
+def _backward_share(x, w, dy, dx, sums, terms, want_w, want_b, work, part, channels, p):
     """All blocks of one part of the batch, for one part of the channels."""
     slices = (p.c + p.block_c - 1) // p.block_c
     first = slices * p.groups * channels // p.shares_c
@@ -203,9 +220,8 @@ def _backward_share(x, w, dy, dx, sums, want_w, want_b, work, part, channels, p)
                         _gather(dy, work, n0, images, g, p)
                 if want_b and c0 == 0:
                     for o in range(p.o):
-                        index = p.weights + g * p.o + o
-                        before = dy.dtype.type(0) if fresh else sums[index]
-                        sums[index] = before + total(grad, at + o * width, count)
+                        before = dy.dtype.type(0) if fresh else terms[g * p.o + o]
+                        terms[g * p.o + o] = before + total(grad, at + o * width, count)
                 _backward_block(
                     *(x, w, dx, sums, want_w, fresh, work, n0, images, row0, rows, g, c0),
                     *(grad, at, width, p),
@@ -235,7 +251,7 @@ def _backward_block(
     if p.bare:
         cols, at, across = x, (n0 * p.groups * p.c + channel) * area + row0 * p.w, area
     if want_w:
-        beta = 0.0 if fresh else 1.0
+        beta = 0.0 if fresh and not p.direct else 1.0
         if not p.bare:
             columns(x, work, p, n0, images, channel, count, row0, lines)
         for s in range(p.shifts):
@@ -256,7 +272,9 @@ def _backward_block(
             *(w, ((g * p.shifts + s) * p.o * p.c + c0) * taps, p.c * taps),
             *(grad, grad_at, width, beta, out, at + s * p.dilation_h * line, across),
         )
-    if not p.bare:
+    if p.thin and not p.bare:
+        put_columns(work, dx, p, n0, images, channel, count, row0, lines)
+    elif not p.bare:
         if row0 == 0:
             for n in range(n0, n0 + images):
                 fill(dx, (n * p.groups * p.c + channel) * area, count * area, 0)

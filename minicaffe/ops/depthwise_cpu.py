@@ -57,14 +57,16 @@ def is_depthwise(x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> bool:
     return few and len(w_shape) in (3, 4)
 
 
-def depthwise(x, w, bias, y, window):
+def depthwise(x, w, bias, y, window, relu=False):
     """``convolution.convolution``, for C-contiguous arrays that ``is_depthwise`` accepts."""
     if lanes.can(x.shape, w, window):
-        lanes.depthwise(x, w, bias, y, window)
+        lanes.depthwise(x, w, bias, y, window, relu)
         return
     p, at = _layout(x.shape, w.shape, window)
     bias = y.reshape(-1)[:0] if bias is None else bias
-    _forward(x.reshape(-1), w.reshape(-1), bias, y.reshape(-1), x.shape[1], p, at, threads())
+    least = y.dtype.type(0 if relu else -np.inf)
+    arrays = x.reshape(-1), w.reshape(-1), bias, least, y.reshape(-1)
+    _forward(*arrays, x.shape[1], p, at, threads())
 
 
 def depthwise_grad(x, w, dy, dx, dw, dbias, window):
@@ -187,7 +189,7 @@ def _correlate(copy, w, first, sums, start, at):
 
 
 @kernel
-def _forward(x, w, bias, y, channels, p, at, shares):
+def _forward(x, w, bias, least, y, channels, p, at, shares):
     planes, area, out_area = x.size // (p.h * p.w), p.h * p.w, p.out_h * p.out_w
     for t in prange(shares):
         copy, sums = np.zeros(p.size, x.dtype), np.empty(p.span, x.dtype)
@@ -201,7 +203,7 @@ def _forward(x, w, bias, y, channels, p, at, shares):
                     to = (plane * p.outputs + k) * out_area + i * p.out_w
                     out, row = y[to : to + p.out_w], sums[i * p.line : i * p.line + p.out_w]
                     for j in range(out.size):
-                        out[j] = row[j]
+                        out[j] = least if row[j] < least else row[j]
 
 
 @inner

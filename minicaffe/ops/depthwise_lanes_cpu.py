@@ -45,7 +45,7 @@ class _Plan(NamedTuple):
     down: int
     line: int  # elements of a row of the band
     row: int  # where, behind the band, a row of results or gradients is
-    weights: int  # and the weights, which overhang to 16, and the bias
+    weights: int  # and the weights, which overhang to 16, the bias and the least result
     space: int
 
 
@@ -62,13 +62,14 @@ def can(x_shape, w, window):
     )
 
 
-def depthwise(x, w, bias, y, window):
+def depthwise(x, w, bias, y, window, relu=False):
     """``depthwise_cpu.depthwise``, where ``can``."""
     p = _plan(x.shape, y.shape, 1, window.stride[0], window.pad)
     workers = threads()
     work = scratch(workers * p.space, x.dtype)
     bias = work[:0] if bias is None else bias
-    _correlate(x.reshape(-1), w.reshape(-1), bias, y.reshape(-1), False, work, workers, p)
+    least = x.dtype.type(0 if relu else -np.inf)
+    _correlate(x.reshape(-1), w.reshape(-1), bias, least, y.reshape(-1), False, work, workers, p)
 
 
 def depthwise_grad(x, w, dy, dx, dw, dbias, window):
@@ -77,7 +78,8 @@ def depthwise_grad(x, w, dy, dx, dw, dbias, window):
     if dx is not None:
         p = _plan(dy.shape, dx.shape, stride, 1, tuple(2 - pad for pad in window.pad))
         work = scratch(workers * p.space, dy.dtype)
-        _correlate(flat, w.reshape(-1), work[:0], dx.reshape(-1), True, work, workers, p)
+        least, to = dy.dtype.type(-np.inf), dx.reshape(-1)
+        _correlate(flat, w.reshape(-1), work[:0], least, to, True, work, workers, p)
     if dw is None and dbias is None:
         return
     image = dx if x is None else x
@@ -100,13 +102,16 @@ def _plan(x_shape, y_shape, spread, stride, pad):
     down = max(1, min(out_h, (_BAND // line - 3) // stride + 1))
     row, width = ((down - 1) * stride + 3) * line, max(w, width) + LANES
     weights = row + width * LANES
-    space = weights + (LANES + 1) * LANES
+    space = weights + (LANES + 2) * LANES
     sizes = images * channels, channels, h, w, out_h, out_w
     return _Plan._make((*sizes, spread, stride, *pad, down, line, row, weights, space))
 
 
 def _correlation(stride):
-    """``target[q] = bias + sum over a, b of w[3 a + b] source[a, q * stride + b]``, 4 results."""
+    """``target[q] = bias + sum over a, b of w[3 a + b] source[a, q * stride + b]``, 4 results.
+
+    What is below ``bias[16:]`` becomes that.
+    """
 
     @intrinsic
     def function(typing, source, line, w, w_step, bias, target):
@@ -121,8 +126,9 @@ def _correlation(stride):
                     weight = Vector.load(builder, w, (3 * a + b, w_step))
                     for q in range(_AT_ONCE):
                         results[q] = results[q] + weight * row[q * stride + b]
+            least = Vector.load(builder, bias, (1, along))
             for q, result in enumerate(results):
-                result.store(target, (q, along))
+                result.at_least(least).store(target, (q, along))
             return context.get_dummy_value()
 
         size = types.intp
@@ -186,13 +192,14 @@ def _load_band(x, plane, lanes, space, first, rows, p):
 
 
 @kernel
-def _correlate(x, w, bias, y, turned, work, workers, p):
+def _correlate(x, w, bias, least, y, turned, work, workers, p):
     for share in prange(workers):
-        _correlate_share(x, w, bias, y, turned, work[share * p.space :], share, workers, p)
+        space = work[share * p.space :]
+        _correlate_share(x, w, bias, least, y, turned, space, share, workers, p)
 
 
 @inner
-def _correlate_share(x, w, bias, y, turned, space, share, workers, p):
+def _correlate_share(x, w, bias, least, y, turned, space, share, workers, p):
     blocks = (p.channels + LANES - 1) // LANES
     units = p.planes // p.channels * blocks
     results, weights, term = p.row, p.weights, p.weights + LANES * LANES
@@ -201,6 +208,7 @@ def _correlate_share(x, w, bias, y, turned, space, share, workers, p):
         lanes, plane = min(LANES, p.channels - c0), n * p.channels + c0
         lanes_from_rows(address(w, c0 * _TAPS), _TAPS, lanes, _TAPS, address(space, weights))
         fill(space, term, LANES, 0)
+        fill(space, term + LANES, LANES, least)
         for lane in range(lanes if bias.size else 0):
             space[term + lane] = bias[c0 + lane]
         taps, step = address(space, weights), LANES

@@ -28,6 +28,12 @@ GEOMETRIES = {  # (N, C, *size), outputs, groups, kernel, stride, pad, dilation
     "kernel in the pad": ((2, 3, 2, 3), 4, 1, (2, 2), (1, 1), (4, 5), (1, 1)),
     "1x1": ((3, 6, 8, 9), 4, 2, (1, 1), (1, 1), (0, 0), (1, 1)),
     "1x1 by rows": ((2, 5, 70, 41), 4, 1, (1, 1), (1, 1), (0, 0), (1, 1)),
+    "1x1, many small images": ((29, 70, 5, 3), 7, 1, (1, 1), (1, 1), (0, 0), (1, 1)),
+    "1x1, many small groups": ((7, 66, 5, 6), 9, 3, (1, 1), (1, 1), (0, 0), (1, 1)),
+    "1x1, many positions": ((2, 67, 61, 40), 9, 1, (1, 1), (1, 1), (0, 0), (1, 1)),
+    "1x1, tall stride": ((3, 65, 9, 7), 4, 1, (1, 1), (3, 1), (0, 0), (1, 1)),
+    "1x1, stride, blocks": ((2, 65, 113, 64), 3, 1, (1, 1), (2, 2), (0, 0), (1, 1)),
+    "1x1, one axis": ((3, 4, 19), 6, 2, (1,), (2,), (0,), (1,)),
     "1x1, stride": ((3, 6, 8, 9), 4, 1, (1, 1), (2, 3), (0, 0), (1, 1)),
     "1x1, pad": ((3, 6, 8, 9), 4, 1, (1, 1), (1, 1), (1, 2), (1, 1)),
     "one axis": ((3, 4, 19), 6, 2, (3,), (2,), (1,), (1,)),
@@ -53,10 +59,10 @@ class Case:
         self.dy = rng.standard_normal(self.y.shape).astype(dtype)
         self.tolerance = TOLERANCE[dtype]
 
-    def forward(self, body, bias):
+    def forward(self, body, bias, relu=False):
         """y."""
         y = self.y.copy()
-        body(self.x, self.w, bias, y, self.window)
+        body(self.x, self.w, bias, y, self.window, relu)
         return y
 
     def backward(self, body, wanted=(True, True, True)):
@@ -83,10 +89,10 @@ def workers(request, monkeypatch):
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_convolution(rng, workers, name, dtype):
     case = Case(rng, name, dtype)
-    for bias in (case.bias, None):
-        found = case.forward(ops.convolution.compiled, bias)
+    for given in product((case.bias, None), (False, True)):
+        found = case.forward(ops.convolution.compiled, *given)
         np.testing.assert_allclose(
-            found, case.forward(reference(ops.convolution), bias), **case.tolerance
+            found, case.forward(reference(ops.convolution), *given), **case.tolerance
         )
 
 
@@ -112,9 +118,22 @@ def test_only_what_is_wanted(rng, name, wanted):
             np.testing.assert_allclose(a, b, **case.tolerance)
 
 
-@pytest.mark.parametrize("name", ["same size", "all unlike", "slices of channels"])
-def test_weights_too_many_for_sums_of_their_own(rng, monkeypatch, workers, name):
-    monkeypatch.setattr(blocks_cpu, "_PARTIAL_SUMS", 0)
+@pytest.mark.parametrize(
+    ("limit", "value", "name"),
+    [
+        ("_PARTIAL_SUMS", 0, "same size"),
+        ("_PARTIAL_SUMS", 0, "all unlike"),
+        ("_PARTIAL_SUMS", 0, "slices of channels"),
+        ("_LEAST_CHANNELS", 1, "1x1"),
+        ("_LEAST_CHANNELS", 1, "1x1 by rows"),
+        ("_LEAST_CHANNELS", 32, "1x1, many small images"),
+        ("_LEAST_CHANNELS", 2, "1x1, many small groups"),
+        ("_LEAST_CHANNELS", 2, "1x1, stride"),
+        ("_LEAST_CHANNELS", 1, "1x1, one axis"),
+    ],
+)
+def test_workers_that_divide_the_channels(rng, monkeypatch, workers, limit, value, name):
+    monkeypatch.setattr(blocks_cpu, limit, value)
     blocks_cpu.blocks.cache_clear()
     try:
         case = Case(rng, name, np.float64)
@@ -147,6 +166,28 @@ def test_what_is_not_finite_spreads_as_the_formula_says(weight, where):
         ops.convolution.reference(np, x, w, None, expected, window)
     np.testing.assert_array_equal(found, expected)
     assert np.isnan(found).any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels", "kernel"),
+    [
+        (np.float64, 1, (1, 1)),
+        (np.float64, 1, (2, 2)),
+        (np.float64, 4, (2, 2)),  # depthwise
+        (np.float32, 4, (3, 3)),  # the same, 16 channels side by side
+        (np.float64, 1, (1, 2, 2)),
+    ],
+)
+def test_nan_passes_the_relu(dtype, channels, kernel):
+    x = np.full((1, channels, *[5] * len(kernel)), -1, dtype)
+    x[0, 0].flat[0], x[0, 0].flat[-1] = np.nan, 2e3
+    w, ones = np.ones((channels, 1, *kernel), dtype), (1,) * len(kernel)
+    window = Window(kernel, ones, (0,) * len(kernel), ones)
+    found = np.ones((1, channels, *window.out(x.shape[2:])), dtype)
+    ops.convolution.compiled(x, w, None, found, window, True)
+    assert np.isnan(found.flat[0])
+    assert found[0, 0].flat[-1] > 0
+    assert (found == 0).sum() == found.size - 2
 
 
 @pytest.mark.parametrize("backward", [False, True])

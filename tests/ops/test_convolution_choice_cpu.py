@@ -59,11 +59,12 @@ def check(found, expected):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
-def test_outputs(rng, chosen):
+@pytest.mark.parametrize("relu", [False, True])
+def test_outputs(rng, chosen, relu):
     window, x, w, bias, y = arrays(rng, (1, 2))
     found, expected = np.full_like(y, np.nan), np.empty_like(y)
-    ops.convolution(np, x, w, bias, found, window)
-    ops.convolution.reference(np, x, w, bias, expected, window)
+    ops.convolution(np, x, w, bias, found, window, relu)
+    ops.convolution.reference(np, x, w, bias, expected, window, relu)
     check([found], [expected])
     assert len(chosen) == 1
     assert chosen[0].startswith("forward")

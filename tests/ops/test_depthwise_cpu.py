@@ -37,14 +37,15 @@ def geometry(request):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
-def test_depthwise(rng, geometry, dtype, biased):
+def test_depthwise(rng, geometry, dtype, biased, relu):
     *shapes, y_shape, window = geometry
     x, w = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
     bias = rng.standard_normal(len(w)).astype(dtype) if biased else None
     found, expected = np.full(y_shape, 7, dtype), np.full(y_shape, 7, dtype)
-    depthwise(x, w, bias, found, window)
-    ops.convolution.reference(np, x, w, bias, expected, window)
+    depthwise(x, w, bias, found, window, relu)
+    ops.convolution.reference(np, x, w, bias, expected, window, relu)
     np.testing.assert_allclose(found, expected, **_tolerance(dtype))
 
 

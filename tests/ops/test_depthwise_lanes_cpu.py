@@ -47,13 +47,14 @@ def case(request, rng):
     return window, *arrays
 
 
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
-def test_outputs(workers, case, biased):
+def test_outputs(workers, case, biased, relu):
     window, x, w, bias, y = case
     bias = bias if biased else None
     found, expected = np.full_like(y, np.nan), np.empty_like(y)
-    lanes.depthwise(x, w, bias, found, window)
-    ops.convolution.reference(np, x, w, bias, expected, window)
+    lanes.depthwise(x, w, bias, found, window, relu)
+    ops.convolution.reference(np, x, w, bias, expected, window, relu)
     np.testing.assert_allclose(found, expected, **TOLERANCE)
 
 

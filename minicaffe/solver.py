@@ -184,7 +184,7 @@ class Solver:
         """In a child process: run what a first iteration runs after forward, to compile it."""
         if self.net.memory > _MOST_TO_REHEARSE:
             return
-        for stage in reversed(self.net.stages):
+        for stage in reversed(self.net.stages):  # while forward compiles what convolutions share
             with suppress(Exception):  # what forward has not prepared, it need not find
                 stage.rehearse()
         with suppress(Exception):

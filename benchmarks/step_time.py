@@ -124,6 +124,10 @@ def arrays_of(net: Net) -> dict[str, np.ndarray[Any, Any]]:
         for step in net.steps
         for index, blob in enumerate(step.layer.blobs)
     }
+    for step in net.steps:
+        if step.layer.type == "BatchNorm":  # as PyTorch starts: variance 1, counted once
+            for index in (1, 2):
+                arrays[f"{step.name}/{index}"] = np.ones_like(arrays[f"{step.name}/{index}"])
     classes, source = {}, sources(net)
     for step in net.steps:
         if step.layer.type in ("SoftmaxWithLoss", "Accuracy"):

@@ -74,6 +74,12 @@ class Convolution(Filters):
         x, y = bottom.data.reshape(self.x_shape), top.data.reshape(self.y_shape)
         ops.convolution(self.xp, x, self.blobs[0].data, bias, y, self.window, True)
 
+    def bodies(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> dict[str, str]:
+        if self.device.index is not None:
+            return {}
+        shapes = self.x_shape, self.blobs[0].shape
+        return ops.planned(*shapes, self.dtype, self.y_shape, self.window)
+
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         batch, _, *out = self.y_shape
         return len(top) * batch * prod(out) * self.blobs[0].count

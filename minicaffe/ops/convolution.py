@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from itertools import product
 from math import prod
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minicaffe.device import Array
 from minicaffe.ops.dispatch import compiled_in
@@ -146,3 +148,23 @@ def convolution_grad(
 
 def _groups(x: Array, w: Array) -> int:
     return int(x.shape[1] // w.shape[1])
+
+
+def planned(
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    y_shape: tuple[int, ...],
+    window: Window,
+) -> dict[str, str]:
+    """Which body does a convolution of these shapes on the CPU; nothing without Numba.
+
+    Returns:
+        "forward", and where they are chosen apart "data gradient" and "weight gradient", to the
+        body's name.
+    """
+    try:
+        from minicaffe.ops import convolution_choice_cpu
+    except ImportError:
+        return {}
+    return convolution_choice_cpu.planned(x_shape, w_shape, dtype, y_shape, window)

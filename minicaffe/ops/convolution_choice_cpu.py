@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,26 @@ def convolution_grad(
             dw = dbias = None
     if any(wanted is not None for wanted in (dx, dw, dbias)):
         by_columns.convolution_grad(x, w, dy, dx, dw, dbias, window)
+
+
+def planned(
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    y_shape: tuple[int, ...],
+    window: Window,
+) -> dict[str, str]:
+    """``convolution.planned``."""
+    if is_depthwise(x_shape, w_shape):
+        return {"forward": "depthwise"}
+    w = np.broadcast_to(np.zeros((), dtype), w_shape)  # a shape and a type, without memory
+    if not _fits(x_shape, w, y_shape, window):
+        return {"forward": "columns"}
+    return {
+        what: _choices().known(_work(what, x_shape, w_shape, window), "columns")
+        or "measured when first run"
+        for what in ("forward", "data gradient", "weight gradient")
+    }
 
 
 def _data(w: Array, dy: Array, dx: Array, window: Window) -> bool:
@@ -109,5 +130,8 @@ def _choose(
     window: Window,
     bodies: Bodies,
 ) -> str:
-    work = f"{what} of {x_shape} by {w_shape}, pad {window.pad}, {threads()} threads"
-    return _choices().choose(work, bodies)
+    return _choices().choose(_work(what, x_shape, w_shape, window), bodies)
+
+
+def _work(what: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window) -> str:
+    return f"{what} of {x_shape} by {w_shape}, pad {window.pad}, {threads()} threads"

@@ -87,7 +87,8 @@ def test_the_test_is_shown_and_the_terminal_restored_when_ended_at_once(terminal
     it.run.send_signal(signal.SIGINT)
     it.run.send_signal(signal.SIGTERM)
     text = it.read_until()
-    assert it.run.wait() in (0, 143)  # as the second came in time or not
+    # as the second came in time or not, or before the first: threads may take them in any order
+    assert it.run.wait() in (0, 130, 143)
     assert text.rfind(SHOW) > text.rfind(HIDE)
     assert "Traceback" not in text
 

@@ -148,3 +148,36 @@ def test_deterministic_gives_the_bits_of_columns(rng, monkeypatch):
 def test_the_table_lies_with_the_kernels():
     path = chooser._choices().path
     assert path is None or path.parent.parent.name == "convolution_choice_cpu"
+
+
+def test_what_is_planned_is_what_has_been_measured(rng, monkeypatch):
+    monkeypatch.setattr(choice, "_deterministic", False)
+    monkeypatch.setattr(chooser, "_LEAST_WORK", 0)
+    choices = Choices(None)
+    monkeypatch.setattr(chooser, "_choices", lambda: choices)
+    window, x, w, bias, y = arrays(rng, (1, 1))
+
+    def planned():
+        return ops.planned(x.shape, w.shape, w.dtype, y.shape, window)
+
+    later = "measured when first run"
+    assert planned() == dict.fromkeys(["forward", "data gradient", "weight gradient"], later)
+    monkeypatch.setattr(choice, "fastest", lambda bodies: "winograd")
+    chooser.convolution(x, w, bias, y, window)
+    assert planned()["forward"] == "winograd"
+    assert planned()["data gradient"] == later
+    monkeypatch.setattr(choice, "_deterministic", True)
+    assert set(planned().values()) == {"columns"}
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "y", "kernel", "body"),
+    [
+        ((8, 64, 20, 20), (64, 64, 1, 1), (8, 64, 20, 20), 1, "columns"),
+        ((8, 64, 20, 20), (64, 1, 3, 3), (8, 64, 18, 18), 3, "depthwise"),
+        ((1, 3, 5, 5), (2, 3, 3, 3), (1, 2, 3, 3), 3, "columns"),  # not worth measuring
+    ],
+)
+def test_plans_without_a_choice(x, w, y, kernel, body):
+    window = Window((kernel,) * 2, (1, 1), (0, 0), (1, 1))
+    assert ops.planned(x, w, np.dtype(np.float32), y, window) == {"forward": body}

@@ -94,7 +94,7 @@ class Net:
         self.params = params.learned
         mark_backward(self.steps, force=self.definition.force_backward)
         self.stages = stages(self.steps)
-        self._runs = [(_run_of(stage), stage) for stage in self.stages]
+        self._runs = _runs(self.stages)
         self.outputs = sorted(unread)
         self._log_summary()
 
@@ -150,12 +150,11 @@ class Net:
 
     def _forward_stages(self) -> Array | float:
         total: Array | float = 0.0
-        for run, stage in self._runs:
-            run()
-            if stage.is_loss:
-                for step in stage.steps:
-                    if step.is_loss:
-                        total = total + step.layer.loss(step.top)
+        for runs, losses in self._runs:
+            for run in runs:
+                run()
+            for step in losses:
+                total = total + step.layer.loss(step.top)
         return total
 
     def _unfold(self) -> None:
@@ -272,6 +271,17 @@ class Net:
         for name in self.outputs:
             glog.info("net.cpp:244", f"This network produces output {name}")
         glog.info("net.cpp:257", "Network initialization done.")
+
+
+def _runs(stages: Iterable[Stage]) -> list[tuple[list[Callable[[], None]], list[Step]]]:
+    """What runs the stages forward, up to each that makes a loss, and the steps that make it."""
+    found: list[tuple[list[Callable[[], None]], list[Step]]] = [([], [])]
+    for stage in stages:
+        found[-1][0].append(_run_of(stage))
+        if stage.is_loss:
+            found[-1][1].extend(step for step in stage.steps if step.is_loss)
+            found.append(([], []))
+    return found
 
 
 def _run_of(stage: Stage) -> Callable[[], None]:

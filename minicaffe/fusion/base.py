@@ -63,15 +63,18 @@ class Stage:
 
 
 class Fusion(Stage, ABC):
-    """A kind of stage: ``matches`` says which steps it takes, ``run`` and ``run_back`` work."""
+    """A kind of stage: ``matches`` says which steps it takes, ``run`` and ``run_back`` work.
+
+    The first of the steps has one bottom or two.
+    """
 
     def __init__(self, steps: Sequence[Step]) -> None:
         super().__init__(steps)
         self._ran = False
-        self._layer, bottoms = steps[0].layer, steps[0].bottom
-        self._ends = bottoms[0], bottoms[-1]  # all there are, as a rule
-        self._several = len(bottoms) > 2
-        self._shapes: tuple[object, object] = None, None
+        self._layer = steps[0].layer
+        self._first, self._last = steps[0].bottom[0], steps[0].bottom[-1]  # all that there are
+        self._shape: object = None
+        self._last_shape: object = None
 
     @classmethod
     @abstractmethod
@@ -93,9 +96,11 @@ class Fusion(Stage, ABC):
     def forward(self) -> None:
         """Run the steps as one."""
         try:
-            a, b = self._ends
-            c, d = self._shapes
-            if a.shape is not c or b.shape is not d or not self._layer.fitted or self._several:
+            if (
+                self._first.shape is not self._shape
+                or self._last.shape is not self._last_shape
+                or not self._layer.fitted
+            ):
                 self._fit()
             self.run()
             self._ran = True
@@ -121,7 +126,7 @@ class Fusion(Stage, ABC):
     def _fit(self) -> None:
         for step in self.steps:
             step.layer.fit(step.bottom, step.top)
-        self._shapes = self._ends[0].shape, self._ends[1].shape
+        self._shape, self._last_shape = self._first.shape, self._last.shape
 
     def unfold(self) -> None:
         if self._ran:

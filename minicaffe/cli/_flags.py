@@ -142,3 +142,27 @@ def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
             f"{text!r}, expected a blob's name and numbers from 1 up, as in data:10,3,227,227"
         )
     return name, tuple(map(int, parts))
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """``--input``, for commands that build a net without its data; see ``input_shapes``."""
+    parser.add_argument(
+        "--input",
+        type=named_shape,
+        action="append",
+        default=[],
+        metavar="NAME:N,C,H,W",
+        help="shape of an input, or of what a data layer reads; once for each",
+    )
+
+
+def input_shapes(args: argparse.Namespace) -> dict[str, tuple[int, ...]]:
+    """The shapes that ``--input`` gives, by the blobs' names.
+
+    Raises:
+        MinicaffeError: a name is given twice.
+    """
+    shapes = dict(args.input)
+    if len(shapes) < len(args.input):
+        raise MinicaffeError("--input names a blob twice, expected one shape for each")
+    return shapes

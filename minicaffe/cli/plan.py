@@ -40,14 +40,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _flags.add_definition(parser, "model", "the net's definition")
-    parser.add_argument(
-        "--input",
-        type=_flags.named_shape,
-        action="append",
-        default=[],
-        metavar="NAME:N,C,H,W",
-        help="shape of an input, or of what a data layer reads; once for each",
-    )
+    _flags.add_input(parser)
     parser.add_argument(
         "--phase", type=str.upper, choices=["TRAIN", "TEST"], default="TRAIN", help="default: TRAIN"
     )
@@ -68,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     definition = read_net(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
-    found = plan(summarize(definition, state, dict(args.input)).net)
+    found = plan(summarize(definition, state, _flags.input_shapes(args)).net)
     if args.json:
         _write(args.json, json.dumps(asdict(found), indent=2) + "\n")
     if args.json != "-":

@@ -44,14 +44,7 @@ def add_parser(subparsers: Any) -> None:
     )
     _flags.add_definition(parser, "model", "the net's definition, a prototxt")
     parser.add_argument("--weights", metavar="FILE", help="weights to compare with the net")
-    parser.add_argument(
-        "--input",
-        type=_flags.named_shape,
-        action="append",
-        default=[],
-        metavar="NAME:N,C,H,W",
-        help="shape of an input, or of what a data layer reads; once for each",
-    )
+    _flags.add_input(parser)
     parser.add_argument(
         "--phase", type=str.upper, choices=["TRAIN", "TEST"], default="TEST", help="default: TEST"
     )
@@ -70,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from minicaffe.proto.text import read_net
     from minicaffe.summary import check_weights, summarize
 
-    inputs = dict(args.input)
-    if len(inputs) < len(args.input):
-        raise MinicaffeError("--input names a blob twice, expected one shape for each")
+    inputs = _flags.input_shapes(args)
     definition = read_net(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)

@@ -59,6 +59,11 @@ def test_other_inputs(net, capsys):
     assert "4x5x3x3" in capsys.readouterr().out
 
 
+def test_an_input_twice(net, capsys):
+    assert main(["plan", net, "--input", "in:4,3,5,5", "--input", "in:2,3,5,5"]) == 1
+    assert "--input names a blob twice, expected one shape for each" in capsys.readouterr().err
+
+
 def test_a_missing_file(capsys):
     assert main(["plan", "nope.prototxt"]) == 1
     assert "nope.prototxt: no such file" in capsys.readouterr().err

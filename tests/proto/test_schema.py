@@ -16,7 +16,7 @@ from minicaffe.proto import caffe_pb2, minicaffe_pb2
 
 HERE = Path(__file__).parent
 OURS = 10_000  # numbers of our own fields start here
-OUR_MESSAGES = {"LoaderParameter"}
+OUR_MESSAGES = {"LoaderParameter", "ROIPoolingParameter"}
 NVIDIAS = {(10, "raw_data_type"), (11, "raw_diff_type"), (12, "raw_data"), (13, "raw_diff")}
 
 

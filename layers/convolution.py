@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
+from minicaffe.device import Array
 from minicaffe.layers._weights import num_output, warn_of_zeros
 from minicaffe.layers._window import (
     Filters,
@@ -68,11 +69,10 @@ class Convolution(Filters):
         self.x_shape = (batch, self._channels, *shape[self._axis + 1 :])
         self.y_shape = (batch, self._outputs, *out)
 
-    def forward_relu(self, bottom: Blob, top: Blob) -> None:
-        """Forward, for one pair of blobs, where a ReLU follows in place."""
-        bias = self.blobs[1].data if len(self.blobs) > 1 else None
+    def forward_as(self, bottom: Blob, top: Blob, w: Array, bias: Array | None, relu: bool) -> None:
+        """Forward, for one pair of blobs, with these as weights and bias, and ReLU if wanted."""
         x, y = bottom.data.reshape(self.x_shape), top.data.reshape(self.y_shape)
-        ops.convolution(self.xp, x, self.blobs[0].data, bias, y, self.window, True)
+        self.apply(self.xp, x, w, bias, y, self.window, relu)
 
     def bodies(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> dict[str, str]:
         if self.device.index is not None:

@@ -25,4 +25,6 @@ class ConvolutionReLU(Fusion):
 
     def run(self) -> None:
         step = self.steps[0]
-        cast(Convolution, step.layer).forward_relu(step.bottom[0], step.top[0])
+        conv = cast(Convolution, step.layer)
+        w, *bias = (blob.data for blob in conv.blobs)
+        conv.forward_as(step.bottom[0], step.top[0], w, bias[0] if bias else None, relu=True)

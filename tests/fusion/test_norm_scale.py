@@ -101,6 +101,8 @@ DEPLOY = (HEAD % 2) + NORM % "" + SCALE % "bias_term: true" + RELU % ""
 def test_deployed(device_of, relu):
     """With stored statistics, and no gradient wanted, forward alone is one."""
     text = DEPLOY if relu else DEPLOY.replace(RELU % "", "")
+    tanh = 'layer { name: "tanh" type: "TanH" bottom: "x" top: "x" } '
+    text = text.replace('layer { name: "norm"', tanh + 'layer { name: "norm"')
     nets = [make(device_of(), text, TEST) for _ in range(2)]
     assert kinds(nets[0]) == [ALL if relu else BOTH]
     nets[1].hooks.before_forward.append(lambda index: None)

@@ -1,8 +1,9 @@
 """Convolution on the CPU: which of the bodies does it.
 
-The product with columns does every convolution. Winograd's method does those of 3x3 weights,
-stride 1 and dilation 1 in float32, and is taken where a measurement of that very size on this
-machine found it faster (``choice``), which it mostly is.
+The product with columns does every convolution; forward, that of few channels has a body of its
+own. Winograd's method does those of 3x3 weights, stride 1 and dilation 1 in float32, and is taken
+where a measurement of that very size on this machine found it faster (``choice``), which it mostly
+is.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -17,12 +18,14 @@ import numpy as np
 
 import minicaffe.ops.convolution_cpu as by_columns
 from minicaffe.device import Array
+from minicaffe.ops import few_channels_cpu
 from minicaffe.ops.choice import Bodies, Choices
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.depthwise_cpu import is_depthwise
 from minicaffe.ops.numba_cpu import kernel_folder, threads
 from minicaffe.ops.winograd_cpu import winograd, winograd_grad_data, winograd_grad_weights
 
+_PLAIN = {"columns": by_columns.convolution, "few channels": few_channels_cpu.convolution}
 _LEAST_WORK = 10_000_000  # multiplications; of less, less than a tenth of a millisecond is lost
 
 
@@ -30,14 +33,15 @@ def convolution(
     x: Array, w: Array, bias: Array | None, y: Array, window: Window, relu: bool = False
 ) -> None:
     """``convolution.convolution``, for C-contiguous arrays."""
+    name = _plain(x.shape, w)
     bodies = {
-        "columns": lambda: by_columns.convolution(x, w, bias, y, window, relu),
+        name: lambda: _PLAIN[name](x, w, bias, y, window, relu),
         "winograd": lambda: winograd(x, w, bias, y, window.pad, relu),
     }
-    name = "columns"
     if _fits(x.shape, w, y.shape, window):
-        name = _choose("forward", x.shape, w.shape, window, bodies)
-    bodies[name]()
+        bodies[_choose("forward", x.shape, w.shape, window, bodies)]()
+    else:
+        bodies[name]()
 
 
 def convolution_grad(
@@ -71,12 +75,14 @@ def planned(
     if is_depthwise(x_shape, w_shape):
         return {"forward": "depthwise"}
     w = np.broadcast_to(np.zeros((), dtype), w_shape)  # a shape and a type, without memory
+    plain = {"forward": _plain(x_shape, w)}
     if not _fits(x_shape, w, y_shape, window):
-        return {"forward": "columns"}
+        return plain
+    plain.update({"data gradient": "columns", "weight gradient": "columns"})
     return {
-        what: _choices().known(_work(what, x_shape, w_shape, window), "columns")
+        what: _choices().known(_work(what, x_shape, w_shape, window), first)
         or "measured when first run"
-        for what in ("forward", "data gradient", "weight gradient")
+        for what, first in plain.items()
     }
 
 
@@ -106,6 +112,11 @@ def _weights(x: Array, dy: Array, dw: Array, dbias: Array | None, window: Window
     if name == "winograd":
         winograd_grad_weights(x, dy, dw, dbias, window.pad)
     return name == "winograd"
+
+
+def _plain(x_shape, w):
+    """The body that needs no measurement."""
+    return "few channels" if few_channels_cpu.suits(x_shape, w) else "columns"
 
 
 def _fits(x_shape, w, y_shape, window):

@@ -40,6 +40,17 @@ class Vector:
         """The vector at ``base`` and the sum of (index, step in elements)."""
         return cls(builder, builder.load(_pointer(builder, base, *terms), align=_ITEM))
 
+    @classmethod
+    def of(cls, builder, number):
+        """All of it one float32."""
+        return cls(builder, _splat(builder, number, _VECTOR))
+
+    @classmethod
+    def all_from(cls, builder, base, *terms):
+        """All of it the number at the place that ``load`` would start at."""
+        pointer = _pointer(builder, base, *terms, kind=_REAL)
+        return cls.of(builder, builder.load(pointer, align=_ITEM))
+
     def store(self, base, *terms):
         """The reverse of ``load``."""
         pointer = _pointer(self.builder, base, *terms)
@@ -68,12 +79,12 @@ class Vector:
         return Vector(self.builder, self.builder.select(below, floor.value, self.value))
 
 
-def _pointer(builder, base, *terms):
-    """``base`` bytes and the sum of (index, step in elements) as a pointer to a vector."""
+def _pointer(builder, base, *terms, kind=_VECTOR):
+    """``base`` bytes and the sum of (index, step in elements) as a pointer to a ``kind``."""
     for index, step in terms:
         offset = builder.mul(step, step.type(index * _ITEM))
         base = builder.add(base, offset)
-    return builder.inttoptr(base, _VECTOR.as_pointer())
+    return builder.inttoptr(base, kind.as_pointer())
 
 
 def _splat(builder, value, kind):
@@ -177,7 +188,7 @@ def both_ways(line, length, ends=False):
                 return value + Vector.load(builder, term) if ends and i == j == 1 else value
 
             columns = [line([element(i, j) for i in range(length)]) for j in range(length)]
-            floor = Vector(builder, _splat(builder, least, _VECTOR))
+            floor = Vector.of(builder, least)
             for i, row in enumerate(zip(*columns, strict=True)):
                 for j, value in enumerate(line(row)):
                     result = value.at_least(floor) if ends else value

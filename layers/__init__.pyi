@@ -92,6 +92,9 @@ def BatchNorm(
     use_global_stats: bool | None = ...,
     moving_average_fraction: float | None = 0.999,
     eps: float | None = 1e-05,
+    scale_bias: bool | None = False,
+    scale_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
     batch_norm_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -103,6 +106,10 @@ def BatchNorm(
         moving_average_fraction: What is left of the stored sums with each batch: 0.999
             remembers about 1000 batches. Default: 0.999.
         eps: Added to the variance. Default: 1e-05.
+        scale_bias: Of NVIDIA's fork: a factor and an offset for each channel, as two more
+            parameters. Default: false.
+        scale_filler: How the factor starts: 1 if not given.
+        bias_filler: How the offset starts: 0 if not given.
     """
 
 def BatchReindex(
@@ -329,6 +336,8 @@ def Deconvolution(
 def Dropout(
     *inputs: Top,
     dropout_ratio: float | None = 0.5,
+    scale_train: bool | None = True,
+    sample_weights_test: bool | None = False,
     dropout_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -337,6 +346,9 @@ def Dropout(
 
     Args:
         dropout_ratio: The share that is set to 0. Default: 0.5.
+        scale_train: Of forks: false leaves the rest as it is in TRAIN, and makes all smaller in
+            TEST. Default: true.
+        sample_weights_test: Of SegNet's: drop in TEST too. Default: false.
     """
 
 def DummyData(
@@ -596,6 +608,9 @@ def InfogainLoss(
     ignore_label: int | None = ...,
     normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
     normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
     infogain_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
@@ -610,6 +625,10 @@ def InfogainLoss(
             the default is BATCH_SIZE. Default: VALID.
         normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
             normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
     """
 
 def InnerProduct(
@@ -785,7 +804,7 @@ def Parameter(
 
 def Pooling(
     *inputs: Top,
-    pool: int | Literal["MAX", "AVE", "STOCHASTIC"] | None = ...,
+    pool: int | Literal["MAX", "AVE", "STOCHASTIC", "ENSEMBLE_MAX"] | None = ...,
     kernel_size: int | None = ...,
     stride: int | None = 1,
     pad: int | None = 0,
@@ -798,6 +817,7 @@ def Pooling(
     pad_h: int | None = 0,
     pad_w: int | None = 0,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    max_probability: float | None = 0.5,
     pooling_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -820,6 +840,7 @@ def Pooling(
         pad_h: Rows above and below; with pad_w, in place of pad. Default: 0.
         pad_w: Columns left and right. Default: 0.
         engine: Whose code computes it. Default: DEFAULT.
+        max_probability: For ENSEMBLE_MAX: of the largest. Default: 0.5.
     """
 
 def Power(
@@ -983,6 +1004,9 @@ def SigmoidCrossEntropyLoss(
     ignore_label: int | None = ...,
     normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
     normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -994,6 +1018,10 @@ def SigmoidCrossEntropyLoss(
             the default is BATCH_SIZE. Default: VALID.
         normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
             normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
     """
 
 def Silence(
@@ -1023,6 +1051,7 @@ def Softmax(
     *inputs: Top,
     axis: int | None = 1,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    temperature: float | None = 1.0,
     softmax_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -1031,15 +1060,21 @@ def Softmax(
     Args:
         axis: Over which the sum is 1; negative from the end. Default: 1.
         engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
     """
 
 def SoftmaxWithLoss(
     *inputs: Top,
     axis: int | None = 1,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    temperature: float | None = 1.0,
     ignore_label: int | None = ...,
     normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
     normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
     softmax_param: _Message | None = ...,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
@@ -1049,11 +1084,17 @@ def SoftmaxWithLoss(
     Args:
         axis: Over which the sum is 1; negative from the end. Default: 1.
         engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
         ignore_label: A label that counts as if it were not there; not given: all count.
         normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
             the default is BATCH_SIZE. Default: VALID.
         normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
             normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
     """
 
 def Split(

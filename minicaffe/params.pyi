@@ -3,6 +3,17 @@
 
 from minicaffe.proto import minicaffe_pb2 as pb
 
+class BN:
+    LEARN: pb.BNParameter.BNMode
+    INFERENCE: pb.BNParameter.BNMode
+    DEFAULT: pb.BNParameter.Engine
+    CAFFE: pb.BNParameter.Engine
+    CUDNN: pb.BNParameter.Engine
+
+class BinaryActivation:
+    TANH: pb.BinaryActivationParameter.Method
+    SIGN: pb.BinaryActivationParameter.Method
+
 class Convolution:
     DEFAULT: pb.ConvolutionParameter.Engine
     CAFFE: pb.ConvolutionParameter.Engine
@@ -39,15 +50,32 @@ class Loss:
     BATCH_SIZE: pb.LossParameter.NormalizationMode
     NONE: pb.LossParameter.NormalizationMode
 
+class MultiBoxLoss:
+    L2: pb.MultiBoxLossParameter.LocLossType
+    SMOOTH_L1: pb.MultiBoxLossParameter.LocLossType
+    SOFTMAX: pb.MultiBoxLossParameter.ConfLossType
+    LOGISTIC: pb.MultiBoxLossParameter.ConfLossType
+    BIPARTITE: pb.MultiBoxLossParameter.MatchType
+    PER_PREDICTION: pb.MultiBoxLossParameter.MatchType
+    NONE: pb.MultiBoxLossParameter.MiningType
+    MAX_NEGATIVE: pb.MultiBoxLossParameter.MiningType
+    HARD_EXAMPLE: pb.MultiBoxLossParameter.MiningType
+
 class Pooling:
     MAX: pb.PoolingParameter.PoolMethod
     AVE: pb.PoolingParameter.PoolMethod
     STOCHASTIC: pb.PoolingParameter.PoolMethod
+    ENSEMBLE_MAX: pb.PoolingParameter.PoolMethod
     DEFAULT: pb.PoolingParameter.Engine
     CAFFE: pb.PoolingParameter.Engine
     CUDNN: pb.PoolingParameter.Engine
     CEIL: pb.PoolingParameter.RoundMode
     FLOOR: pb.PoolingParameter.RoundMode
+
+class PriorBox:
+    CORNER: pb.PriorBoxParameter.CodeType
+    CENTER_SIZE: pb.PriorBoxParameter.CodeType
+    CORNER_SIZE: pb.PriorBoxParameter.CodeType
 
 class ReLU:
     DEFAULT: pb.ReLUParameter.Engine
@@ -59,6 +87,19 @@ class Reduction:
     ASUM: pb.ReductionParameter.ReductionOp
     SUMSQ: pb.ReductionParameter.ReductionOp
     MEAN: pb.ReductionParameter.ReductionOp
+
+class Resize:
+    WARP: pb.ResizeParameter.Resize_mode
+    FIT_SMALL_SIZE: pb.ResizeParameter.Resize_mode
+    FIT_LARGE_SIZE_AND_PAD: pb.ResizeParameter.Resize_mode
+    CONSTANT: pb.ResizeParameter.Pad_mode
+    MIRRORED: pb.ResizeParameter.Pad_mode
+    REPEAT_NEAREST: pb.ResizeParameter.Pad_mode
+    LINEAR: pb.ResizeParameter.Interp_mode
+    AREA: pb.ResizeParameter.Interp_mode
+    NEAREST: pb.ResizeParameter.Interp_mode
+    CUBIC: pb.ResizeParameter.Interp_mode
+    LANCZOS4: pb.ResizeParameter.Interp_mode
 
 class SPP:
     MAX: pb.SPPParameter.PoolMethod

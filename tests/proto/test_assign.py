@@ -101,7 +101,7 @@ def test_numbers_strings_and_bools():
         ({"pooling_param": {"pol": 1}}, "no field 'pol' in pooling_param: did you mean 'pool'"),
         (
             {"convolution_param": {"weight_filler": {"zzz": 1}}},
-            "no field 'zzz' in convolution_param.weight_filler: known: max, mean, ",
+            "no field 'zzz' in convolution_param.weight_filler: known: file, max, mean, ",
         ),
     ],
 )

@@ -26,14 +26,14 @@ WRONG = {
     "layer { Type: 'x' }": ((1, 9), "no field 'Type' in layer[0]: did you mean 'type'?"),
     "layer { kernel_size: 5 }": (
         (1, 9),
-        "no field 'kernel_size' in layer[0], it belongs in convolution_param or pooling_param$",
+        "no field 'kernel_size' in layer[0], it belongs in convolution_param or pooling_param or lccl",
     ),
     "layer { axis: 1 }": ((1, 9), "in layer[0], it belongs in accuracy_param or .* or ...$"),
     "layer { dropout_param { ratio: 1 } }": (
         (1, 25),
-        "dropout_param: known: dropout_ratio; a fork",
+        "dropout_param: known: dropout_ratio, .*; a fork",
     ),
-    "layer { permute_param { } }": ((1, 9), "'permute_param' in layer[0]: a fork of Caffe may"),
+    "layer { mask_param { } }": ((1, 9), "'mask_param' in layer[0]: a fork of Caffe may"),
     "layer { zzz: 1 }": (
         (1, 9),
         "'zzz' in layer[0]: a fork of Caffe may have it, and --lenient",
@@ -73,7 +73,7 @@ WRONG = {
     'name: "': ((1, 7), '" is found, expected a closing " on the same line'),
     "layer { pooling_param { pool: max } }": (
         (1, 31),
-        "pool is 'max', expected one of MAX, AVE, STOCHASTIC: did you mean MAX?",
+        "pool is 'max', expected one of MAX, AVE, STOCHASTIC, ENSEMBLE_MAX: did you mean MAX?",
     ),
     "state { phase: 'TRAIN' }": ((1, 16), "phase is 'TRAIN', expected .*: did you mean TRAIN?"),
     "state { phase: 7 }": (

@@ -16,8 +16,13 @@ from minicaffe.proto import caffe_pb2, minicaffe_pb2
 
 HERE = Path(__file__).parent
 OURS = 10_000  # numbers of our own fields start here
-OUR_MESSAGES = {"LoaderParameter", "ROIPoolingParameter"}
-NVIDIAS = {(10, "raw_data_type"), (11, "raw_diff_type"), (12, "raw_data"), (13, "raw_diff")}
+NVIDIAS = {
+    ("BlobProto", "raw_data_type", 10),
+    ("BlobProto", "raw_diff_type", 11),
+    ("BlobProto", "raw_data", 12),
+    ("BlobProto", "raw_diff", 13),
+    ("BatchNormParameter", "scale_bias", 7),
+}
 
 
 def declared():
@@ -92,18 +97,32 @@ def test_every_field_is_caffes():
         for row in table("proto_fields.csv")
     }
     assert len(caffes) == 423
-    theirs = {field for field in fields() if field[2] < OURS}
-    blob = {
-        field for field in theirs if field[0] == "BlobProto" and (field[2], field[1]) in NVIDIAS
-    }
-    assert len(blob) == 4
-    assert {field for field in theirs - blob if field[0] not in OUR_MESSAGES} == caffes
+    theirs = {field for field in fields() if field[2] < OURS and field[0] not in our_messages()}
+    nvidias = {field for field in theirs if field[:3] in NVIDIAS}
+    assert len(nvidias) == len(NVIDIAS)
+    assert theirs - nvidias == caffes
+
+
+def our_messages():
+    """Messages that Caffe has none of: the fields that hold them are ours as well."""
+    known = {row["message"] for row in table("proto_fields.csv")}
+    return {message for message, *_ in fields() if message not in known}
+
+
+def test_messages_of_our_own_are_in_fields_of_our_own():
+    ours = our_messages()
+    assert {"LoaderParameter", "PermuteParameter", "GroupNormParameter"} <= ours
+    held = [field for field in fields() if field[4] in ours and field[0] not in ours]
+    assert len(held) > 40
+    assert all(field[2] >= OURS for field in held)
 
 
 def test_every_enum_value_is_caffes():
     caffes = {(row["enum"], row["value"], int(row["number"])) for row in table("proto_enums.csv")}
     assert len(caffes) == 111
-    assert {value for value in enums() if value[0] != "BlobProto.RawType"} == caffes
+    ours = our_messages() | {"BlobProto.RawType"}
+    theirs = {value for value in enums() if value[2] < OURS}
+    assert {v for v in theirs if not {v[0], v[0].partition(".")[0]} & ours} == caffes
 
 
 def test_fields_of_our_own_are_off_by_default():
@@ -137,7 +156,7 @@ def source():
 
 
 DECLARATION = re.compile(
-    r"(?P<label>optional|required|repeated) (?P<type>\w+) (?P<name>\w+) = (?P<number>\d+)"
+    r"(?P<label>optional|required|repeated) (?P<type>[\w.]+) (?P<name>\w+) = (?P<number>\d+)"
     r"(?: \[(?:default = (?P<default>[^\]]+)|packed = (?P<packed>true))\])?;"
 )
 
@@ -151,7 +170,8 @@ def test_generated_module_is_what_the_proto_says():
             message = opening[1]
         elif field := DECLARATION.match(code):
             default = (field["default"] or "").strip('"')
-            said = (field["label"], field["type"], number_or_name(default), bool(field["packed"]))
+            kind = field["type"].rpartition(".")[2]
+            said = (field["label"], kind, number_or_name(default), bool(field["packed"]))
             scanned.append((message, field["name"], int(field["number"]), *said))
         elif value := re.match(r"(\w+) = (\d+);$", code):
             values.append((value[1], int(value[2])))

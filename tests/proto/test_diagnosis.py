@@ -26,7 +26,7 @@ WRONG = {
     "layer { Type: 'x' }": ((1, 9), "no field 'Type' in layer[0]: did you mean 'type'?"),
     "layer { kernel_size: 5 }": (
         (1, 9),
-        "no field 'kernel_size' in layer[0], it belongs in convolution_param or pooling_param or lccl",
+        "no field 'kernel_size' in layer[0], it belongs in convolution_param or pooling_param",
     ),
     "layer { axis: 1 }": ((1, 9), "in layer[0], it belongs in accuracy_param or .* or ...$"),
     "layer { dropout_param { ratio: 1 } }": (

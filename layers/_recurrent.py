@@ -1,4 +1,4 @@
-"""What LSTM and RNN share: bottoms, weights, and the state that is carried over."""
+"""What LSTM, RNN, GRU and MGU share: bottoms, weights, and the state that is carried over."""
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ class Recurrent(Layer):
     @abstractmethod
     def run_back(self, cont: Array, dy: Array) -> None:
         """The gradient of ``run``, into ``self._units.diff``."""
+
+    def hidden_grad(self) -> None:
+        """Add to the gradient of the weights of the hidden state."""
+        self._grad(self._recurrent, self._hidden, 2, self._units.diff, False, None)
 
     def allow_force_backward(self, index: int) -> bool:
         return index != 1
@@ -110,7 +114,7 @@ class Recurrent(Layer):
         self.run_back(bottom[1].data, top[0].diff)
         dunits = self._units.diff
         self._grad(0, bottom[0], 2, dunits, propagate_down[0], wanted_diff(self, 1))
-        self._grad(self._recurrent, self._hidden, 2, dunits, False, None)
+        self.hidden_grad()
         if self._static:
             total = self._from_static.diff
             dunits.sum(axis=0, out=total)

@@ -9,19 +9,13 @@ sequences instead, and never meet.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numba import types
-from numba.extending import overload
 
 from minicaffe.ops.blas_cpu import gemm
-from minicaffe.ops.elementwise_cpu import rational_tanh
-from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
+from minicaffe.ops.numba_cpu import inner, kernel, prange
 from minicaffe.ops.scratch_cpu import scratch
-
-MEET_FROM = 1 << 19  # multiplications in a step that outweigh a meeting of the workers
-SPLIT_FROM = 1 << 18  # multiplications in all steps that are worth a second worker
+from minicaffe.ops.steps_cpu import shares as _shares
+from minicaffe.ops.steps_cpu import tanh as _tanh
 
 
 def lstm_unit(x, cont, c_prev, gates, c, h):
@@ -63,27 +57,6 @@ def rnn_grad(cont, w, states, dstates):
     room = scratch(states[0].size, states.dtype).reshape(states.shape[1:])
     room[...] = 0
     _rnn_grad(cont, w, states, dstates, room, *_shares(len(states), w, states.shape[1]))
-
-
-def _shares(steps, w, sequences):
-    """How many workers, and whether they own units, and so meet after each step."""
-    work = w.size * sequences
-    if work >= MEET_FROM:
-        return threads(), True
-    return min(threads(), sequences) if steps * work >= SPLIT_FROM else 1, False
-
-
-def _tanh(x):
-    return math.tanh(x)
-
-
-@overload(_tanh)
-def _typed_tanh(x):
-    return _rational_tanh_of if x == types.float32 else lambda x: math.tanh(x)
-
-
-def _rational_tanh_of(x):
-    return rational_tanh(x)
 
 
 @inner

@@ -1,4 +1,4 @@
-"""What LSTM and RNN share: the state that is carried over, what gets a gradient, refusals."""
+"""What LSTM, RNN, GRU and MGU share: the state that is carried over, what gets a gradient, refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minicaffe.errors import BlobCountError, LayerConfigError, ShapeError
 from minicaffe.testing import check_gradient
 from tests.build import build
 
-STATES = {"LSTM": 2, "RNN": 1}
+STATES = {"LSTM": 2, "RNN": 1, "GRU": 1, "MGU": 1}
 STEPS, COUNT, INPUTS, UNITS = 6, 2, 5, 3
 FILLERS = """weight_filler { type: "uniform" min: -1 max: 1 }
     bias_filler { type: "uniform" min: -1 max: 1 }"""
@@ -320,7 +320,7 @@ def test_refuses_other_inputs_later(device, kind, x, index, shape):
     ],
 )
 def test_refuses_counts(device, kind, x, exposed, bottoms, tops, message):
-    if exposed and kind == "RNN":
+    if exposed and STATES[kind] == 1:
         tops, bottoms = min(tops, 2), min(bottoms, 3)
     arrays = [x, ones(x), np.ones((2, 7)), np.ones((1, 2, 3))][:bottoms]
     field = "expose_hidden: true" if exposed else ""

@@ -4,14 +4,17 @@ from setuptools import setup
 
 PACKAGES = {
     "minicaffe": "minicaffe",
+    "minicaffe.boxes": "minicaffe/boxes",
     "minicaffe.cli": "minicaffe/cli",
     "minicaffe.data": "minicaffe/data",
     "minicaffe.drawing": "minicaffe/drawing",
     "minicaffe.fusion": "minicaffe/fusion",
     "minicaffe.io": "minicaffe/io",
     "minicaffe.ops": "minicaffe/ops",
+    "minicaffe.parallel": "minicaffe/parallel",
     "minicaffe.pycaffe": "minicaffe/pycaffe",
     "minicaffe.pycaffe.child": "minicaffe/pycaffe/child",
+    "minicaffe.python_layers": "minicaffe/python_layers",
     "minicaffe.viz": "minicaffe/viz",
     "minicaffe.proto": "proto",
     "minicaffe.layers": "layers",

@@ -7,25 +7,26 @@ from typing import NoReturn
 
 import numpy as np
 
-from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ValueRangeError
 
 
-def refuse_index(blob: Blob, name: str, position: int, rows: int, of: str) -> NoReturn:
-    """Raise for the index at flat ``position`` of ``blob``, which is none of ``rows``.
+def refuse_index(
+    shape: tuple[int, ...], name: str, rows: int, of: str, position: int, value: float
+) -> NoReturn:
+    """Raise for the index ``value`` at flat ``position`` of a blob: it is none of ``rows``.
 
     Args:
-        blob: the indices.
+        shape: of the blob.
         name: of the blob, as an error should call it.
-        position: of the bad one.
         rows: how many there are to choose from.
         of: what they are rows of.
+        position: of the bad one.
+        value: the bad one.
 
     Raises:
         ValueRangeError: always.
     """
-    value = float(blob.device.to_numpy(blob.data.reshape(-1)[position : position + 1])[0])
-    place = [int(i) for i in np.unravel_index(position, blob.shape)] if blob.ndim else ""
+    place = [int(i) for i in np.unravel_index(position, shape)] if shape else ""
     raise ValueRangeError(
         f"{name} holds the index {value:g} at {name}{place}, expected 0..{rows - 1}: {of}"
     )

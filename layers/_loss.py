@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import nan, prod
 from types import ModuleType
 from typing import NoReturn
@@ -10,6 +11,8 @@ from typing import NoReturn
 from minicaffe.blob import Blob
 from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError, ShapeError, ValueRangeError
+from minicaffe.layers.base import Layer
+from minicaffe.ops.bad import first_bad
 from minicaffe.proto.minicaffe_pb2 import AccuracyParameter, LayerParameter, LossParameter
 
 
@@ -67,14 +70,13 @@ def positions(scores: Blob, labels: Blob, axis: int) -> tuple[int, int, int]:
     return prod(scores.shape[:axis]), scores.shape[axis], prod(scores.shape[axis + 1 :])
 
 
-def refuse_label(labels: Blob, index: int, shape: tuple[int, int, int], ignore: float) -> NoReturn:
-    """Raise for the label at flat ``index``, which is no class of (outer, classes, inner).
+def refuse_label(shape: tuple[int, int, int], ignore: float, index: int, value: float) -> NoReturn:
+    """Raise for the label ``value`` at flat ``index``: it is no class of (outer, classes, inner).
 
     Raises:
         ValueRangeError: always.
     """
     _, classes, inner = shape
-    value = float(labels.device.to_numpy(labels.data.reshape(-1)[index : index + 1])[0])
     row, position = divmod(index, inner)
     where = f"row {row}, position {position}" if inner > 1 else f"row {row}"
     also = "" if ignore != ignore else f", or ignore_label ({ignore:.0f})"
@@ -118,20 +120,25 @@ def rows(scores: Blob, labels: Blob) -> tuple[int, int, int]:
     return items, classes, 1
 
 
-def class_indices(labels: Blob, shape: tuple[int, int, int]) -> Array:
-    """The labels as whole numbers, once all are known to be classes of (outer, classes, inner).
+def class_indices(layer: Layer, labels: Blob, shape: tuple[int, int, int]) -> Array:
+    """The labels as whole numbers; ``layer`` refuses those that are no classes.
+
+    Args:
+        layer: that reads them.
+        labels: as many as outer * inner.
+        shape: (outer, classes, inner).
 
     Returns:
-        (outer * inner,) int32, truncated toward zero.
+        (outer * inner,) int32, truncated toward zero; 0 for a label that is no class.
 
     Raises:
         ValueRangeError: a label is no class.
     """
-    index = labels.device.xp.trunc(labels.data.reshape(-1))
+    xp = layer.xp
+    index = xp.trunc(labels.data.reshape(-1))
     bad = ~((index >= 0) & (index < shape[1]))
-    if bad.any():
-        refuse_label(labels, int(bad.argmax()), shape, nan)
-    return index.astype(labels.device.xp.int32)
+    layer.check(first_bad(xp, bad), labels.data, partial(refuse_label, shape, nan))
+    return xp.where(bad, 0, index).astype(xp.int32)
 
 
 def paired(bottom: Sequence[Blob]) -> int:
@@ -149,16 +156,14 @@ def paired(bottom: Sequence[Blob]) -> int:
     return first.shape[0]
 
 
-def refuse_value(bottom: Sequence[Blob], which: int, index: int) -> NoReturn:
-    """Raise for the element at flat ``index`` of bottom ``which``, which is no number.
+def refuse_value(shape: tuple[int, ...], which: int, index: int, value: float) -> NoReturn:
+    """Raise for ``value`` at flat ``index`` of bottom ``which``, of ``shape``: it is no number.
 
     Raises:
         ValueRangeError: always.
     """
-    blob = bottom[which]
-    value = float(blob.device.to_numpy(blob.data.reshape(-1)[index : index + 1])[0])
-    row, position = divmod(index, prod(blob.shape[1:]))
-    where = f"row {row}, position {position}" if prod(blob.shape[1:]) > 1 else f"row {row}"
+    row, position = divmod(index, prod(shape[1:]))
+    where = f"row {row}, position {position}" if prod(shape[1:]) > 1 else f"row {row}"
     raise ValueRangeError(
         f"bottom[{which}] holds {value:g} at {where}, expected a finite number: it says what "
         "is right, and cannot be unknown"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from minicaffe.device import Array
 from minicaffe.layers.base import Layer
 from minicaffe.ops import pooling as ops
@@ -31,7 +29,7 @@ class Pool:
         wants_index: bool = False,
     ) -> None:
         """Of ``layer`` take the device and the phase; ``shape`` is that of the result."""
-        self._xp, self._rng, self._windows = layer.xp, layer.device.rng, windows
+        self._xp, self._device, self._windows = layer.xp, layer.device, windows
         self._name = PoolingParameter.PoolMethod.Name(int(method))
         keeps = self._name != "AVE" and layer.param.phase == TRAIN
         keeps = keeps or (self._name == "MAX" and wants_index)
@@ -46,7 +44,7 @@ class Pool:
         elif self.index is None:
             ops.weighted_pool(self._xp, x, y, self._windows)
         else:
-            key = int(self._rng.integers(2**64, dtype=np.uint64))
+            key = self._device.random_key()
             ops.stochastic_pool(self._xp, x, y, self.index, self._windows, key)
 
     def backward(self, x: Array, dy: Array, dx: Array) -> None:

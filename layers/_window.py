@@ -12,6 +12,7 @@ from minicaffe.layers._weights import wanted_diff
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.ops import Op
 from minicaffe.ops.convolution import Window
+from minicaffe.ops.products import Asking
 from minicaffe.proto.minicaffe_pb2 import ConvolutionParameter
 
 
@@ -82,6 +83,7 @@ class Filters(Layer):
 
     Attributes:
         window: kernel, stride, pad and dilation, set by ``setup``.
+        products: what the ops run in, set by ``setup``.
         x_shape: of a bottom to the ops, (N, C, *size), set by ``reshape``; likewise y_shape.
     """
 
@@ -92,21 +94,24 @@ class Filters(Layer):
     apply: ClassVar[Op]
     apply_grad: ClassVar[Op]
     window: Window
+    products: Asking
     x_shape: tuple[int, ...]
     y_shape: tuple[int, ...]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         w = self.blobs[0].data
         bias = self.blobs[1].data if len(self.blobs) > 1 else None
-        for below, above in zip(bottom, top, strict=True):
-            x, y = below.data.reshape(self.x_shape), above.data.reshape(self.y_shape)
-            self.apply(self.xp, x, w, bias, y, self.window)
+        with self.products:
+            for below, above in zip(bottom, top, strict=True):
+                x, y = below.data.reshape(self.x_shape), above.data.reshape(self.y_shape)
+                self.apply(self.xp, x, w, bias, y, self.window)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         dw, dbias = wanted_diff(self, 0), wanted_diff(self, 1)
-        for below, above, down in zip(bottom, top, propagate_down, strict=True):
-            x, dy = below.data.reshape(self.x_shape), above.diff.reshape(self.y_shape)
-            dx = below.diff.reshape(self.x_shape) if down else None
-            self.apply_grad(self.xp, x, self.blobs[0].data, dy, dx, dw, dbias, self.window)
+        with self.products:
+            for below, above, down in zip(bottom, top, propagate_down, strict=True):
+                x, dy = below.data.reshape(self.x_shape), above.diff.reshape(self.y_shape)
+                dx = below.diff.reshape(self.x_shape) if down else None
+                self.apply_grad(self.xp, x, self.blobs[0].data, dy, dx, dw, dbias, self.window)

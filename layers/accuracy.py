@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -62,8 +63,7 @@ class Accuracy(Layer):
         x, labels = bottom[0].data.reshape(shape), bottom[1].data.reshape(shape[0], shape[2])
         top_k = self.param.accuracy_param.top_k
         bad = top_k_hits(self.xp, x, labels, self._ignore, top_k, hits, seen)
-        if bad >= 0:
-            _loss.refuse_label(bottom[1], bad, shape, self._ignore)
+        self.check(bad, labels, partial(_loss.refuse_label, shape, self._ignore))
         top[0].data[...] = hits.sum() / self.xp.maximum(seen.sum(), 1)
         for blob in top[1:]:
             blob.data[...] = hits / self.xp.maximum(seen, 1)

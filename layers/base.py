@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -13,6 +14,7 @@ from minicaffe.blob import Blob
 from minicaffe.blob_proto import blob_from_proto
 from minicaffe.device import Array, Device
 from minicaffe.errors import BlobCountError, LayerConfigError, ShapeError, layer_context, locate
+from minicaffe.host import Refuse
 from minicaffe.proto.minicaffe_pb2 import FillerParameter, LayerParameter
 
 
@@ -47,6 +49,7 @@ class Layer(ABC):
     that one parameter can be used twice and gradients can be accumulated over several passes.
 
     Class attributes:
+        origin: who has the type: "Caffe 1.0", a fork's name, or "paper" where no Caffe reads it.
         num_bottom, num_top: how many blobs it takes and makes.
         equal_tops: as many tops as bottoms.
         auto_top: tops that the definition leaves out, up to ``num_top.least``, are made.
@@ -58,6 +61,7 @@ class Layer(ABC):
         backward_reads: of which blobs ``backward`` reads the data, "bottom" and "top"; what is not
             among them may be overwritten before.
         runs_user_code: what it does is not known; it may do more than fill its blobs.
+        waits: on a GPU it reads back what was computed, so that the host has to wait.
 
     Attributes:
         param: its definition; ``param.phase`` is set.
@@ -70,6 +74,7 @@ class Layer(ABC):
     """
 
     type: ClassVar[str]
+    origin: ClassVar[str] = "Caffe 1.0"
     num_bottom: ClassVar[Arity] = ONE
     num_top: ClassVar[Arity] = ONE
     equal_tops: ClassVar[bool] = False
@@ -80,6 +85,7 @@ class Layer(ABC):
     reads_data: ClassVar[bool] = False
     always_reshape: ClassVar[bool] = False
     runs_user_code: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
     backward_reads: Collection[str] = ("bottom", "top")
 
     def __init__(self, param: LayerParameter, device: Device, dtype: Any = np.float32) -> None:
@@ -181,7 +187,7 @@ class Layer(ABC):
     @final
     def initialize(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Check the numbers of blobs, then ``setup`` and ``reshape``, then the loss weights."""
-        with layer_context(self.param, "setup"):
+        with layer_context(self.param, "setup", partial(self.room, bottom, top)):
             self.num_bottom.check(len(bottom), "bottom")
             self.num_top.check(len(top), "top")
             if self.equal_tops and len(top) != len(bottom):
@@ -200,7 +206,7 @@ class Layer(ABC):
     @final
     def run_reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """``reshape`` alone, with the error context."""
-        with layer_context(self.param, "reshape"):
+        with layer_context(self.param, "reshape", partial(self.room, bottom, top)):
             self._reshape(bottom, top)
 
     @final
@@ -211,7 +217,7 @@ class Layer(ABC):
                 self.fit(bottom, top)  # seldom; a call for each layer would add up
             self.forward(bottom, top)
         except Exception as error:
-            locate(error, self.param, "forward")
+            locate(error, self.param, "forward", partial(self.room, bottom, top))
             raise
 
     @final
@@ -229,7 +235,7 @@ class Layer(ABC):
             self.check_fitted()
             self.backward(top, propagate_down, bottom)
         except Exception as error:
-            locate(error, self.param, "backward")
+            locate(error, self.param, "backward", partial(self.room, bottom, top))
             raise
 
     @final
@@ -245,6 +251,11 @@ class Layer(ABC):
                 "forward, or the net's reshape(), before backward"
             )
 
+    @property
+    def fit_of(self) -> object:
+        """The same object as long as ``reshape`` has not been called again."""
+        return self._shapes
+
     @final
     def forget_shapes(self) -> None:
         """Reshape before the next forward: a blob may have been changed that is no bottom."""
@@ -259,6 +270,16 @@ class Layer(ABC):
             if weight:
                 total = total + weight * blob.data.sum()
         return total
+
+    @final
+    def check(self, bad: Array | int, values: Array, refuse: Refuse) -> None:
+        """Refuse the element of ``values`` at ``bad``, unless that is -1: see ``Host.check``."""
+        self.device.host.check(self, bad, values, refuse)
+
+    def room(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> str:
+        """What memory there is, and what takes it here: for an error."""
+        shapes = ", ".join(str(blob.shape) for blob in (*bottom, *top, *self.blobs))
+        return f"; {self.device.room()}the layer's blobs are {shapes} of {self.dtype}"
 
     def _reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._shapes = [None] * len(bottom)  # should it fail, the next forward tries again

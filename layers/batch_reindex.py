@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 from minicaffe.blob import Blob
@@ -47,8 +48,8 @@ class BatchReindex(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, index = bottom
         bad = take_rows(self.xp, self._items(x.data), index.data, self._items(top[0].data))
-        if bad >= 0:
-            refuse_index(index, "bottom[1]", bad, x.shape[0], f"bottom[0] has shape {x.shape}")
+        of = "bottom[1]", x.shape[0], f"bottom[0] has shape {x.shape}"
+        self.check(bad, index.data, partial(refuse_index, index.shape, *of))
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]

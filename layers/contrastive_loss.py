@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -12,6 +13,7 @@ from minicaffe.errors import ShapeError
 from minicaffe.layers import _loss
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
+from minicaffe.ops.bad import first_bad
 
 NEAR = 1e-4  # added to a distance that a gradient is divided by
 
@@ -66,8 +68,8 @@ class ContrastiveLoss(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, apart, margin = self.xp, self._apart, self.param.contrastive_loss_param.margin
         unknown = bottom[2].data != bottom[2].data
-        if unknown.any():
-            _loss.refuse_value(bottom, 2, int(unknown.reshape(-1).argmax()))
+        refuse = partial(_loss.refuse_value, bottom[2].shape, 2)
+        self.check(first_bad(xp, unknown), bottom[2].data, refuse)
         self._similar = xp.trunc(bottom[2].data.reshape(-1)) != 0
         a, b = (blob.data.reshape(apart.shape) for blob in bottom[:2])
         xp.subtract(a, b, out=apart)

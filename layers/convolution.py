@@ -17,6 +17,7 @@ from minicaffe.layers._window import (
 )
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import convolution as ops
+from minicaffe.ops.products import products
 
 
 @register_layer("Convolution")
@@ -30,8 +31,9 @@ class Convolution(Filters):
     Blobs, which all bottoms share:
         [0]  w     (num_output, C / group, \\*kernel)
         [1]  bias  (num_output,), unless ``bias_term: false``
-    Definition: ``convolution_param``. ``engine`` and ``force_nd_im2col`` choose between
-    implementations of the original and change nothing here.
+    Definition: ``convolution_param``. On a GPU ``engine: CAFFE`` is a product with columns, and
+    the others are cuDNN where there is one; on the CPU ``engine`` changes nothing, and
+    ``force_nd_im2col`` nowhere.
     After: src/caffe/layers/base_conv_layer.cpp and src/caffe/layers/conv_layer.cpp; LeCun, Boser,
     Denker, Henderson, Howard, Hubbard and Jackel, "Backpropagation Applied to Handwritten Zip
     Code Recognition", 1989. Differs: ``engine: CUDNN`` is accepted where there is no cuDNN, since
@@ -52,6 +54,7 @@ class Convolution(Filters):
         self._outputs = num_output(param)
         axes = bottom[0].ndim - self._axis - 1
         self.window = read_window(param, axes)
+        self.products = products(self.device, param.engine)
         check_group(param.group, self._channels, self._outputs)
         warn_of_zeros(self, param, "conv_layer.cpp:1")
         per_group = self._channels // param.group
@@ -72,7 +75,8 @@ class Convolution(Filters):
     def forward_as(self, bottom: Blob, top: Blob, w: Array, bias: Array | None, relu: bool) -> None:
         """Forward, for one pair of blobs, with these as weights and bias, and ReLU if wanted."""
         x, y = bottom.data.reshape(self.x_shape), top.data.reshape(self.y_shape)
-        self.apply(self.xp, x, w, bias, y, self.window, relu)
+        with self.products:
+            self.apply(self.xp, x, w, bias, y, self.window, relu)
 
     def bodies(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> dict[str, str]:
         if self.device.index is not None:

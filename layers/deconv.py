@@ -11,6 +11,7 @@ from minicaffe.layers._weights import num_output, warn_of_zeros
 from minicaffe.layers._window import Filters, check_bottoms, check_group, read_window
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import deconvolution as ops
+from minicaffe.ops.products import products
 
 
 @register_layer("Deconvolution")
@@ -27,9 +28,9 @@ class Deconvolution(Filters):
     Blobs, which all bottoms share:
         [0]  w     (C, num_output / group, \\*kernel)
         [1]  bias  (num_output,), unless ``bias_term: false``
-    Definition: ``convolution_param``; ``engine`` and ``force_nd_im2col`` are read over. To enlarge
-    a map s times: ``kernel_size: 2s - s % 2``, ``stride: s``, ``pad: round_up((s - 1) / 2)``,
-    ``num_output`` and ``group`` the channels, ``weight_filler { type: "bilinear" }``, no bias, and
+    Definition: ``convolution_param``, as Convolution reads it. To enlarge a map s times:
+    ``kernel_size: 2s - s % 2``, ``stride: s``, ``pad: round_up((s - 1) / 2)``, ``num_output`` and
+    ``group`` the channels, ``weight_filler { type: "bilinear" }``, no bias, and
     ``param { lr_mult: 0 }`` to leave it so.
     After: src/caffe/layers/deconv_layer.cpp and base_conv_layer.cpp (M. Zeiler, D. Krishnan,
     G. Taylor, R. Fergus, "Deconvolutional networks", 2010). Differs as Convolution does.
@@ -44,6 +45,7 @@ class Deconvolution(Filters):
         self._channels = bottom[0].shape[self._axis]
         self._outputs = num_output(param)
         self.window = read_window(param, bottom[0].ndim - self._axis - 1)
+        self.products = products(self.device, param.engine)
         check_group(param.group, self._channels, self._outputs)
         warn_of_zeros(self, param, "deconv_layer.cpp:1")
         per_group = self._outputs // param.group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from minicaffe import glog
 from minicaffe.blob import Blob
@@ -61,9 +62,9 @@ class Embed(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         table, y = self.blobs[0], top[0].data.reshape(self._matrix)
         bad = take_rows(self.xp, table.data, bottom[0].data.reshape(-1), y)
-        if bad >= 0:
-            rows = table.shape[0]
-            refuse_index(bottom[0], "bottom[0]", bad, rows, f"input_dim is {rows}")
+        rows = table.shape[0]
+        of = "bottom[0]", rows, f"input_dim is {rows}"
+        self.check(bad, bottom[0].data, partial(refuse_index, bottom[0].shape, *of))
         if self.param.embed_param.bias_term:
             y = y[:, :, None]
             scale(self.xp, y, None, self.blobs[1].data, y, None)

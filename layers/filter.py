@@ -29,6 +29,7 @@ class Filter(Layer):
 
     num_bottom = Arity(2, None)
     num_top = Arity(1, None)
+    waits = True
 
     def allow_force_backward(self, index: int) -> bool:
         return index < self._selector

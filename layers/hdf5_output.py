@@ -34,6 +34,7 @@ class HDF5Output(Layer):
 
     num_bottom = Arity(2, 2)
     num_top = Arity(0, 0)
+    waits = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.hdf5_output_param.file_name:

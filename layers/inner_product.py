@@ -11,6 +11,7 @@ from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
 from minicaffe.layers.base import Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import inner_product as ops
+from minicaffe.ops.products import products
 
 
 @register_layer("InnerProduct")
@@ -34,6 +35,7 @@ class InnerProduct(Layer):
         param = self.param.inner_product_param
         self._outputs = num_output(param)
         self._transpose = param.transpose
+        self._products = products(self.device)
         self._inputs = prod(bottom[0].shape[bottom[0].canonical_axis(param.axis) :])
         shape = (self._outputs, self._inputs)
         warn_of_zeros(self, param, "inner_product_layer.cpp:1")
@@ -60,18 +62,20 @@ class InnerProduct(Layer):
         x = bottom[0].data.reshape(self._matrix)
         y = top[0].data.reshape(self._matrix[0], self._outputs)
         bias = self.blobs[1].data if len(self.blobs) > 1 else None
-        ops.inner_product(self.xp, x, self.blobs[0].data, bias, y, self._transpose)
+        with self._products:
+            ops.inner_product(self.xp, x, self.blobs[0].data, bias, y, self._transpose)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        ops.inner_product_grad(
-            self.xp,
-            bottom[0].data.reshape(self._matrix),
-            self.blobs[0].data,
-            top[0].diff.reshape(self._matrix[0], self._outputs),
-            bottom[0].diff.reshape(self._matrix) if propagate_down[0] else None,
-            wanted_diff(self, 0),
-            wanted_diff(self, 1),
-            self._transpose,
-        )
+        with self._products:
+            ops.inner_product_grad(
+                self.xp,
+                bottom[0].data.reshape(self._matrix),
+                self.blobs[0].data,
+                top[0].diff.reshape(self._matrix[0], self._outputs),
+                bottom[0].diff.reshape(self._matrix) if propagate_down[0] else None,
+                wanted_diff(self, 0),
+                wanted_diff(self, 1),
+                self._transpose,
+            )

@@ -47,7 +47,7 @@ class MultinomialLogisticLoss(Layer):
         top[0].reshape(())
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._index = _loss.class_indices(bottom[1], self._shape)
+        self._index = _loss.class_indices(self, bottom[1], self._shape)
         p = bottom[0].data.reshape(self._shape[:2])
         self._picked = self.xp.maximum(p[self._rows, self._index], LEAST)
         total = self.xp.log(self._picked).sum(dtype=np.float64)

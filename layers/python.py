@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, did_you_mean
 from minicaffe.layers.base import Arity, Layer
@@ -17,6 +19,7 @@ from minicaffe.layers.registry import register_layer
 from minicaffe.proto.minicaffe_pb2 import LayerParameter
 from minicaffe.proto.origin import place
 from minicaffe.python_layer import Layer as UserLayer
+from minicaffe.python_layers import BUILT_IN
 from minicaffe.user_blob import Blob as UserBlob
 from minicaffe.user_blob import BlobVec
 
@@ -32,8 +35,9 @@ class Python(Layer):
         bottom[i], top[i]  any: the class's affair, as is working in place
     Blobs: what the class adds to its ``blobs``.
     Definition: ``python_param``. The module is looked for in ``sys.path``, then in the folder of
-    the definition and in the working directory, which stay on that path. ``param_str`` is handed
-    on; ``share_in_parallel`` is not read.
+    the definition and in the working directory, which stay on that path; where it is not found,
+    among those of ``minicaffe.python_layers``. ``param_str`` is handed on; ``share_in_parallel``
+    is not read.
     After: src/caffe/layers/python_layer.cpp (include/caffe/layers/python_layer.hpp), which finds
     modules on PYTHONPATH alone, and dies of their exceptions.
 
@@ -51,6 +55,7 @@ class Python(Layer):
         self.user = user = _user_class(self.param)(self.param)
         user.param_str = user.param_str_ = self.param.python_param.param_str
         user.phase = self.param.phase
+        user.rng = self.device.rng
         user.blobs = BlobVec(weakref.proxy(self))  # not a cycle: a net's memory goes with it
         self._call(user.setup, bottom, top)
         missing = len(self.blobs) - len(self.param_propagate_down)
@@ -99,7 +104,12 @@ def _user_class(param: LayerParameter) -> type[UserLayer]:
     for field in ("module", "layer"):
         if not getattr(param.python_param, field):
             raise LayerConfigError(f"{field} is missing, expected the name of a Python {field}")
-    module = _import(param.python_param.module, param.origin)
+    try:
+        module = _import(param.python_param.module, param.origin)
+    except LayerConfigError:
+        if (param.python_param.module, name) not in BUILT_IN:
+            raise
+        module, name = _built_in(param.python_param.module, name)
     found = getattr(module, name, None)
     layers = [key for key, value in vars(module).items() if _is_layer(value)]
     where = f"in module {module.__name__!r} ({getattr(module, '__file__', None) or 'built in'})"
@@ -113,6 +123,16 @@ def _user_class(param: LayerParameter) -> type[UserLayer]:
             f"and a reshape: {did_you_mean(name, layers)}"
         )
     return found  # type: ignore[no-any-return]
+
+
+@cache
+def _built_in(module: str, layer: str) -> tuple[ModuleType, str]:
+    """Where minicaffe's own layer of these names is: its module, and its name there."""
+    place, _, name = BUILT_IN[module, layer].partition(":")
+    glog.info(
+        "python_layer.hpp:1", f"There is no module {module!r}: {layer} is minicaffe's own, {place}"
+    )
+    return import_module(place), name
 
 
 def _is_layer(value: Any) -> bool:

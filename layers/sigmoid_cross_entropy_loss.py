@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -55,8 +56,7 @@ class SigmoidCrossEntropyLoss(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, t = (blob.data.reshape(-1) for blob in bottom)
         bad = sigmoid_cross_entropy(self.xp, x, t, self._ignore, self._total)
-        if bad >= 0:
-            _loss.refuse_value(bottom, 1, bad)
+        self.check(bad, t, partial(_loss.refuse_value, bottom[1].shape, 1))
         inner = x.size // max(1, self._items)
         self._divisor = _loss.divisor(self._mode, self._items, inner, self._total[1], self.xp)
         top[0].data[...] = self._total[0] / self._divisor

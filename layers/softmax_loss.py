@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -59,8 +60,7 @@ class SoftmaxWithLoss(Layer):
         prob = self._prob(top).data.reshape(shape)
         labels = bottom[1].data.reshape(outer, inner)
         bad = softmax_loss(self.xp, scores, labels, self._ignore, prob, self._total)
-        if bad >= 0:
-            _loss.refuse_label(bottom[1], bad, shape, self._ignore)
+        self.check(bad, labels, partial(_loss.refuse_label, shape, self._ignore))
         self._divisor = _loss.divisor(self._mode, outer, inner, self._total[1], self.xp)
         top[0].data[...] = self._total[0] / self._divisor
 

@@ -7,7 +7,7 @@ the net add which layer, and the line of the definition it was read from.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Protocol
 
@@ -177,12 +177,26 @@ def did_you_mean(found: str, known: Iterable[str], *, most: int = 1) -> str:
     return f"known: {', '.join(names)}" if names else "there is none"
 
 
-def locate(error: Exception, param: HasOrigin, doing: str) -> None:
+def locate(error: Exception, param: HasOrigin, doing: str, room: Callable[[], str] = str) -> None:
     """Tell ``error`` which layer it came from.
 
     A ``LayerError`` gets its ``layer``, ``layer_type`` and ``origin``, a ``DeviceError`` its
     ``where``; any other exception that is not ours a note (PEP 678) that names the layer.
+
+    Args:
+        error: raised by a layer.
+        param: the layer's definition.
+        doing: what it did.
+        room: says what memory it needs and what there is.
+
+    Raises:
+        DeviceError: in place of ``error``, where that is for want of memory.
     """
+    if isinstance(error, MemoryError):
+        said = str(error).removesuffix(".") or "no memory is left"
+        short = DeviceError(f"{said}{room()}: is a size or a batch too large?")
+        locate(short, param, doing)
+        raise short from error
     where = f"{at(param.origin)}layer {param.name!r} ({param.type})"
     if isinstance(error, LayerError):
         if error.layer is None:
@@ -194,14 +208,10 @@ def locate(error: Exception, param: HasOrigin, doing: str) -> None:
 
 
 @contextmanager
-def layer_context(param: HasOrigin, doing: str) -> Iterator[None]:
+def layer_context(param: HasOrigin, doing: str, room: Callable[[], str] = str) -> Iterator[None]:
     """``locate`` every error raised inside; no memory is a ``DeviceError``."""
     try:
         yield
-    except MemoryError as error:
-        short = DeviceError(f"{str(error) or 'no memory is left'}: is a size or a batch too large?")
-        locate(short, param, doing)
-        raise short from error
     except Exception as error:
-        locate(error, param, doing)
+        locate(error, param, doing, room)
         raise

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicaffe import glog
-from minicaffe.device import Device
+from minicaffe.device import Array, Device
 from minicaffe.ops import update as ops
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.solvers import Slot
 
 
-def prepare(param: SolverParameter, device: Device, slots: Sequence[Slot], iteration: int) -> float:
+def prepare(
+    param: SolverParameter, device: Device, slots: Sequence[Slot], iteration: int
+) -> float | Array:
     """Clip, average over ``iter_size`` passes, add noise where ``param`` asks for it.
 
     Returns:
@@ -27,15 +29,22 @@ def prepare(param: SolverParameter, device: Device, slots: Sequence[Slot], itera
     return 1.0
 
 
-def clip_factor(device: Device, slots: Sequence[Slot], limit: float) -> float:
+def clip_factor(device: Device, slots: Sequence[Slot], limit: float) -> float | Array:
     """What to multiply all gradients by, so that together their L2 norm is at most ``limit``.
 
     After: src/caffe/solvers/sgd_solver.cpp (ClipGradients). As there the norm is of what
-    ``iter_size`` passes have added up, before weight decay; a negative limit is none.
+    ``iter_size`` passes have added up, before weight decay; a negative limit is none. Difference:
+    on a GPU nothing is logged, since nothing waits to see the norm.
+
+    Returns:
+        A number; on a GPU a float64 of no axes.
     """
     if limit < 0:
         return 1.0
-    squares = sum(ops.sum_of_squares(device.xp, slot.blob.diff) for slot in slots)
+    xp = device.xp
+    squares = sum(ops.sum_of_squares(xp, slot.blob.diff) for slot in slots)
+    if xp is not np and slots:
+        return limit / xp.maximum(squares**0.5, limit) if limit else 0.0
     norm = float(squares) ** 0.5
     if norm <= limit:
         return 1.0
@@ -57,7 +66,9 @@ def noise_deviation(eta: float, decay: float, iteration: int) -> float:
     return float((eta / (1 + iteration) ** decay) ** 0.5)
 
 
-def add_noise(device: Device, slots: Sequence[Slot], scale: float, deviation: float) -> None:
+def add_noise(
+    device: Device, slots: Sequence[Slot], scale: float | Array, deviation: float
+) -> None:
     """Scale each gradient and add Gaussian noise to it, drawn from ``device.rng``.
 
     The noise comes after clipping and averaging: it has the size that the definition says,
@@ -66,7 +77,7 @@ def add_noise(device: Device, slots: Sequence[Slot], scale: float, deviation: fl
     """
     for slot in slots:
         gradient = slot.blob.diff
-        gradient *= scale
+        gradient *= scale if isinstance(scale, float) else scale.astype(gradient.dtype)
         if slot.lr_mult:
             noise = device.rng.standard_normal(gradient.shape, np.float32)
             gradient += device.xp.asarray((noise * np.float32(deviation)).astype(gradient.dtype))

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minicaffe.proto.minicaffe_pb2 import LayerParameter
 from minicaffe.user_blob import Blob, BlobVec
 
@@ -34,6 +36,7 @@ class Layer:
         param_str: of the definition: whatever the layer is to be told; "" if unset. Set before
             ``setup``, as are the others; ``param_str_`` is its name in old forks of Caffe.
         phase: TRAIN (0) or TEST (1).
+        rng: the net's source of chance: what is drawn from it is the same in every run of a seed.
         blobs: its learned parameters.
     """
 
@@ -41,6 +44,7 @@ class Layer:
     param_str: str
     param_str_: str
     phase: int
+    rng: np.random.Generator
     blobs: BlobVec
 
     def __init__(self, param: LayerParameter) -> None:

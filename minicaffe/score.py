@@ -35,7 +35,10 @@ class Score:
         Raises:
             NetError: an output has another number of elements than in the batches before.
         """
-        loss = float(self.net.forward())
+        host = self.net.device.host
+        with host.deferring():
+            loss = float(self.net.forward())
+        host.look()
         values = {
             name: self.net.device.to_numpy(self.net.blobs[name].data).reshape(-1)
             for name in self.net.outputs

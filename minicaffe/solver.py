@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe import debug, glog, gradients, report, scaffold, snapshot
+from minicaffe import debug, glog, report, scaffold, snapshot, training_step
 from minicaffe.callbacks import Action, Callback
 from minicaffe.definitions import check_resumed, check_solver
 from minicaffe.device import Array, Device, cpu
@@ -48,6 +48,7 @@ class Solver:
         callbacks: called inside the loop.
         before_test: while testing, what a snapshot records instead of the present.
         poll: asked once an iteration, and once a batch of a test, whether to go on.
+        settings: the fields of ``param`` that have been taken up.
     """
 
     def __init__(self, param: SolverParameter, device: Device | None = None) -> None:
@@ -64,7 +65,7 @@ class Solver:
         self.losses: deque[Array | float] = deque(maxlen=max(1, param.average_loss))
         self.before_test: dict[str, Any] | None = None
         self._display = report.Display(param.display)
-        self._taken_up = _settings(param)
+        self.settings = _settings(param)
         self._stopped = self._resumed = False
         if glog.is_on():
             glog.info("solver.cpp:45", f"Initializing solver from parameters: \n{to_text(param)}")
@@ -81,6 +82,7 @@ class Solver:
         except BaseException:
             self.close()
             raise
+        self._step = training_step.make(self)
         glog.info("solver.cpp:57", "Solver scaffolding done.")
 
     @property
@@ -101,7 +103,7 @@ class Solver:
             SolverConfigError: a value is refused, or another one than can be changed by now.
         """
         settings = _settings(self.param)
-        if settings == self._taken_up:
+        if settings == self.settings:
             return
         check_solver(self.param)
         if self.param.type != self.rule.type:
@@ -115,11 +117,11 @@ class Solver:
                 f"{len(self.test_nets)}: one for each test net that was built"
             )
         self.rule.check()
-        if any(settings.get(name) != self._taken_up.get(name) for name in _OF_SNAPSHOTS):
+        if any(settings.get(name) != self.settings.get(name) for name in _OF_SNAPSHOTS):
             snapshot.check_snapshots(self.param)
         self._display.interval = self.param.display
         self.losses = deque(self.losses, maxlen=self.param.average_loss)
-        self._taken_up = settings
+        self.settings = settings
 
     def copy_weights(self, path: str | Path) -> Copied:
         """Start from the parameters in ``path``, where its layers have the names of a net's.
@@ -162,6 +164,7 @@ class Solver:
         self._display.restart(self.iteration)
         with compiling.ahead(self._rehearse):
             self._iterate_until(stop)
+        self.device.host.look()
 
     def _iterate_until(self, stop: int) -> None:
         while self.iteration < stop:
@@ -182,7 +185,7 @@ class Solver:
 
     def _rehearse(self) -> None:
         """In a child process: run what a first iteration runs after forward, to compile it."""
-        if self.net.memory > _MOST_TO_REHEARSE:
+        if self.net.memory > _MOST_TO_REHEARSE or self.device.xp is not np:
             return
         for stage in reversed(self.net.stages):  # while forward compiles what convolutions share
             with suppress(Exception):  # what forward has not prepared, it need not find
@@ -199,18 +202,13 @@ class Solver:
             callback.on_start(self)
         displayed = self.is_display_due()
         self.net.debug_info = displayed and self.param.debug_info
-        total: Array | float = 0.0
-        for _ in range(self.param.iter_size):
-            loss = self.net.forward()
-            if self.device.index is None and loss != loss:
-                debug.refuse_nan(self.net.steps)
-            total += loss
-            self.net.backward()
+        total = sum(self._step.run_pass() for _ in range(self.param.iter_size))
         self.losses.append(total / self.param.iter_size)
         if displayed:
-            if self.loss != self.loss:
+            self.device.host.look()
+            if (loss := self.loss) != loss:
                 debug.refuse_nan(self.net.steps)
-            self._display.show(self.iteration, self.loss, self.net)
+            self._display.show(self.iteration, loss, self.net)
         for callback in self.callbacks:
             callback.on_gradients_ready(self)
         self.apply_update(displayed=displayed)
@@ -224,10 +222,7 @@ class Solver:
         if displayed:
             lr = glog.number(rate)
             glog.info("sgd_solver.cpp:112", f"Iteration {self.iteration}, lr = {lr}")
-        scale = gradients.prepare(self.param, self.device, self.slots, self.iteration)
-        hyper = Hyper(rate, self.iteration, scale)
-        for slot in self.slots:
-            self.rule.step(slot, hyper)
+        self._step.update(Hyper(rate, self.iteration))
 
     def _next_rate(self) -> float:
         """The rate of this update, with the step that ``lr_policy`` takes now."""
@@ -257,6 +252,7 @@ class Solver:
 
     def _test_all(self, before: dict[str, Any]) -> list[dict[str, float]]:
         """Where it stops, ``before_test`` stays: a resumed run does the whole test again."""
+        self.device.host.look()
         scores: list[Score] = []
         results: list[dict[str, float]] = []
         self._stopped = False
@@ -307,6 +303,7 @@ class Solver:
 
     def snapshot(self) -> str:
         """Write the parameters and the state; returns the path of the state."""
+        self.device.host.look()
         return snapshot.save(self)
 
     def restore(self, path: str | Path) -> None:

@@ -27,7 +27,7 @@ class AdaDelta(UpdateRule):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (h, u) = slot.blob.data, slot.blob.diff, slot.history
-        rate, keep = hyper.lr * slot.lr_mult, self.param.momentum
+        (rate,), keep = hyper.rates(self, slot), self.param.momentum
         ops.adadelta(
             self.xp, w, g, h, u, hyper.scale, *self.decay(slot), rate, keep, self.param.delta
         )

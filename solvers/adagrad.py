@@ -23,7 +23,7 @@ class AdaGrad(UpdateRule):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (h,) = slot.blob.data, slot.blob.diff, slot.history
-        rate = hyper.lr * slot.lr_mult
+        (rate,) = hyper.rates(self, slot)
         everything = 1.0, 1.0
         ops.rmsprop(
             self.xp, w, g, h, hyper.scale, *self.decay(slot), rate, *everything, self.param.delta

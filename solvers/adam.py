@@ -34,8 +34,7 @@ class Adam(UpdateRule):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (m, v) = slot.blob.data, slot.blob.diff, slot.history
-        first, second = self.biases(hyper)
-        rate = hyper.lr * slot.lr_mult * second / first
+        (rate,) = hyper.rates(self, slot)
         betas = self.param.momentum, self.param.momentum2
         nothing = 0.0, 0.0
         ops.adam(
@@ -44,6 +43,11 @@ class Adam(UpdateRule):
             *(hyper.scale, *self.decay(slot), rate, *betas, self.param.delta),
             *nothing,
         )
+
+    def rates(self, slot: Slot, hyper: Hyper) -> tuple[float, ...]:
+        """The learning rate, less the biases."""
+        first, second = self.biases(hyper)
+        return (hyper.lr * slot.lr_mult * second / first,)
 
     def biases(self, hyper: Hyper) -> tuple[float, float]:
         """Which shares of their final size m and sqrt(v) have reached under a steady gradient."""

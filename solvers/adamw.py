@@ -23,13 +23,18 @@ class AdamW(Adam):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (m, v) = slot.blob.data, slot.blob.diff, slot.history
-        first, second = self.biases(hyper)
-        rate = hyper.lr * slot.lr_mult
+        rate, delta, *shrink = hyper.rates(self, slot)
         betas = self.param.momentum, self.param.momentum2
         nothing = 0.0, 0.0
         ops.adam(
             self.xp,
             *(w, g, m, v),
-            *(hyper.scale, *nothing, rate * second / first, *betas, self.param.delta * second),
-            *(rate * decay for decay in self.decay(slot)),
+            *(hyper.scale, *nothing, rate, *betas, delta, *shrink),
         )
+
+    def rates(self, slot: Slot, hyper: Hyper) -> tuple[float, ...]:
+        """The learning rate, less the biases; ``delta``, likewise; and the decays."""
+        first, second = self.biases(hyper)
+        rate = hyper.lr * slot.lr_mult
+        decays = (rate * decay for decay in self.decay(slot))
+        return rate * second / first, self.param.delta * second, *decays

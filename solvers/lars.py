@@ -28,5 +28,5 @@ class LARS(UpdateRule):
         w, g, (v,) = slot.blob.data, slot.blob.diff, slot.history
         decay, trust = self.decay(slot), self.param.trust_coefficient
         ratio = ops.trust_ratio(self.xp, w, g, hyper.scale, *decay, trust)
-        rate = hyper.lr * slot.lr_mult * ratio
-        ops.sgd(self.xp, w, g, v, hyper.scale, *decay, rate, self.param.momentum)
+        (rate,) = hyper.rates(self, slot)
+        ops.sgd(self.xp, w, g, v, hyper.scale, *decay, rate * ratio, self.param.momentum)

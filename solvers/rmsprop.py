@@ -23,7 +23,7 @@ class RMSProp(UpdateRule):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (h,) = slot.blob.data, slot.blob.diff, slot.history
-        rate, keep = hyper.lr * slot.lr_mult, self.param.rms_decay
+        (rate,), keep = hyper.rates(self, slot), self.param.rms_decay
         averages = keep, 1 - keep
         ops.rmsprop(
             self.xp, w, g, h, hyper.scale, *self.decay(slot), rate, *averages, self.param.delta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar
@@ -38,12 +39,19 @@ class Hyper:
     Attributes:
         lr: learning rate, before ``lr_mult``.
         iteration: number of updates done before this one.
-        scale: factor on the gradient, from clipping and from ``iter_size``.
+        scale: factor on the gradient, from clipping and from ``iter_size``; a number, or a
+            float64 of no axes on the device.
+        lend: takes ``UpdateRule.rates`` to where they are read; None: they stay numbers.
     """
 
     lr: float
     iteration: int
-    scale: float = 1.0
+    scale: float | Array = 1.0
+    lend: Callable[[UpdateRule, Slot], Sequence[float | Array]] | None = None
+
+    def rates(self, rule: UpdateRule, slot: Slot) -> Sequence[float | Array]:
+        """The ``rates`` of ``rule``: numbers, or each a float64 of no axes on the device."""
+        return rule.rates(slot, self) if self.lend is None else self.lend(rule, slot)
 
 
 class UpdateRule:
@@ -86,6 +94,14 @@ class UpdateRule:
         regularize(self.xp, slot.blob.data, slot.blob.diff, hyper.scale, *self.decay(slot))
         self.update(slot, hyper)
         slot.blob.data[...] -= slot.blob.diff
+
+    def rates(self, slot: Slot, hyper: Hyper) -> tuple[float, ...]:
+        """The numbers in ``step`` that follow from ``lr`` and ``iteration``.
+
+        ``step`` takes them from ``hyper.rates``, so that it can be recorded and done again with
+        those of another iteration. Of ``slot`` only ``lr_mult`` and ``decay_mult`` may count.
+        """
+        return (hyper.lr * slot.lr_mult,)
 
     def decay(self, slot: Slot) -> tuple[float, float]:
         """The factors of L2 and L1 regularization; one of them is 0."""

@@ -19,5 +19,5 @@ class SGD(UpdateRule):
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (v,) = slot.blob.data, slot.blob.diff, slot.history
-        rate = hyper.lr * slot.lr_mult
+        (rate,) = hyper.rates(self, slot)
         ops.sgd(self.xp, w, g, v, hyper.scale, *self.decay(slot), rate, self.param.momentum)

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
+from minicaffe.device import PRECISIONS
 from minicaffe.errors import MinicaffeError
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ def apply_state(args: argparse.Namespace, state: NetState) -> None:
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """On what to compute, and where the log goes."""
-    parser.add_argument("--gpu", metavar="ID", help="GPU to use; without it, the CPU")
+    parser.add_argument(
+        "--gpu",
+        metavar="ID",
+        help="GPU to use, of several (0,1 or all) the first, but train them all; else the CPU",
+    )
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="CPU threads (default: all cores)"
     )
@@ -93,6 +98,17 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--log", metavar="FILE", help="append the log to FILE as well")
     parser.add_argument("--quiet", action="store_true", help="show warnings and errors alone")
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """``--precision``, which ``device_for`` reads."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="how a GPU multiplies in convolutions and inner products (default: fp32): tf32 and "
+        "bf16 are faster and keep 10 and 7 bits; what is kept stays float32",
+    )
 
 
 def comma_list(value: str | None) -> list[str]:

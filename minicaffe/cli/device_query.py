@@ -29,25 +29,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line for each device; a GPU asked for must be there."""
     from minicaffe.cli._device import gpu_numbers
-    from minicaffe.gpus import count_gpus, gpu_name
+    from minicaffe.gpus import count_gpus
 
     lines = _cpu()
     try:
         cupy, count = count_gpus()
+        lines += _gpus(cupy, gpu_numbers(args.gpu or "all", cupy, count))
     except DeviceError as error:
         if args.gpu:
             raise DeviceError(f"-gpu {args.gpu}: {error}") from error
         lines.append(f"GPU: none: {error}")
-    else:
-        for number in gpu_numbers(args.gpu or "all", count):
-            properties = cupy.cuda.runtime.getDeviceProperties(number)
-            memory = properties["totalGlobalMem"] / 2**30
-            capability = f"{properties['major']}.{properties['minor']}"
-            lines.append(
-                f"GPU {number}: {gpu_name(cupy, number)}, {memory:.1f} GiB, "
-                f"compute capability {capability}"
-            )
-        lines.append(f"  cupy {cupy.__version__}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -78,3 +69,27 @@ def _cpu_name() -> str:
         text = ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _gpus(cupy: Any, numbers: list[int]) -> list[str]:
+    """What each GPU is, and the libraries that CuPy has found for them."""
+    from minicaffe.gpus import dotted, gpu_name
+
+    runtime, lines = cupy.cuda.runtime, []
+    for number in numbers:
+        properties = runtime.getDeviceProperties(number)
+        memory = properties["totalGlobalMem"] / 2**30
+        capability = f"{properties['major']}.{properties['minor']}"
+        lines.append(
+            f"GPU {number}: {gpu_name(cupy, number)}, {memory:.1f} GiB, "
+            f"compute capability {capability}"
+        )
+    versions = (("CUDA", runtime.runtimeGetVersion()), ("driver", runtime.driverGetVersion()))
+    of_cuda = ", ".join(f"{name} {dotted(version)}" for name, version in versions)
+    return [*lines, f"  cupy {cupy.__version__}, {of_cuda}", f"  NCCL: {_nccl()}"]
+
+
+def _nccl() -> str:
+    from minicaffe.parallel.nccl import INSTALL, has_nccl
+
+    return "found: -gpu 0,1 can train on several" if has_nccl() else f"none: {INSTALL}"

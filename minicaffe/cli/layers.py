@@ -35,12 +35,14 @@ def run(args: argparse.Namespace) -> int:
     if args.type is None:
         if not console.is_terminal:  # whole lines, for grep
             width = max(map(len, classes))
-            rows = (f"{name:{width}}  {_first_sentence(cls)}" for name, cls in classes.items())
-            sys.stdout.write("\n".join([*rows, ""]))
+            origin = max(len(cls.origin) for cls in classes.values())
+            for name, cls in classes.items():
+                line = f"{name:{width}}  {cls.origin:{origin}}  {_first_sentence(cls)}"
+                sys.stdout.write(f"{line}\n")
             return 0
-        table = Table("type", "what it computes", box=None, pad_edge=False)
+        table = Table("type", "who has it", "what it computes", box=None, pad_edge=False)
         for name, cls in classes.items():
-            table.add_row(name, _first_sentence(cls))
+            table.add_row(name, cls.origin, _first_sentence(cls))
         console.print(table)
         return 0
     if args.type not in classes:
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     cls = classes[args.type]
     doc = inspect.cleandoc(cls.__doc__ or "").replace("``", "").replace("\\*", "*")
     doc = doc.partition("\n\nAttributes:")[0]  # for who reads the code
-    console.print(f"{args.type}\n\n{doc}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{args.type} ({cls.origin})\n\n{doc}", markup=False, highlight=False, soft_wrap=True)
     for message in dict.fromkeys(re.findall(r"\b\w+_param\b", cls.__doc__ or "")):
         if (parameters := _parameters(message)) is not None:
             console.print()

@@ -29,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--weights", metavar="FILE", help="the trained .caffemodel")
     _flags.add_state(parser)
     _flags.add_machine(parser)
+    _flags.add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
     _flags.add_state(parser)
     parser.add_argument("--json", metavar="FILE", help="write the times to FILE as well")
     _flags.add_machine(parser)
+    _flags.add_precision(parser)
 
 
 @dataclass

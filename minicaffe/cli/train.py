@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ examples:
   minicaffe train models/lenet/solver.prototxt
   minicaffe train solver.prototxt -weights pretrained.caffemodel             (fine-tune)
   minicaffe train solver.prototxt -snapshot prefix_iter_5000.solverstate     (go on from there)
+  minicaffe train solver.prototxt -gpu 0,1    (or all: each its own batches, gradients averaged)
 
 signals: SIGINT (Ctrl-C) and SIGTERM finish the iteration, write a snapshot and exit with
 code 0; a second one ends at once. SIGHUP writes a snapshot and goes on.
@@ -58,6 +60,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="in place of random_seed")
     parser.add_argument("--cpu", action="store_true", help="whatever solver_mode says")
     _flags.add_machine(parser)
+    _flags.add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,35 +70,42 @@ def run(args: argparse.Namespace) -> int:
         raise MinicaffeError("--cpu and -gpu are given, expected one of them")
     _check_start(args)
 
-    from minicaffe.cli._device import device_for
+    from minicaffe.cli._device import gpus_for
     from minicaffe.proto.text import read_solver
-    from minicaffe.solver import Solver
 
     param = read_solver(path)
     _override(param, args)
-    device = device_for(args, param)
-    _flags.use_threads(args.threads, deterministic=args.deterministic)
-    solver = Solver(param, device)
-    try:
-        _share_memory(solver)
-        if args.snapshot:
-            solver.restore(args.snapshot)
+    with _training(args, param, gpus_for(args, param)) as solver:
         glog.info("caffe.cpp:239", "Starting Optimization")
         _optimize(solver, args)
         glog.info("caffe.cpp:250", "Optimization Done.")
-    finally:
-        solver.close()
     return 0
 
 
-def _share_memory(solver: Solver) -> None:
-    """Nobody looks into the blobs between the layers, but ``debug_info``."""
-    from minicaffe.buffers import share_all, share_data, share_diffs
+@contextmanager
+def _training(
+    args: argparse.Namespace, param: SolverParameter, gpus: list[int]
+) -> Iterator[Solver]:
+    """The solver, on the CPU, on a GPU or on several, where ``-snapshot`` says; closed after."""
+    from minicaffe.cli._gpu_job import GpuJob
 
-    shown = solver.param.debug_info or solver.net.debug_info
-    share_diffs(solver.net) if shown else share_all(solver.net)
-    for net in solver.test_nets:
-        share_data(net)
+    def start(solver: Solver) -> None:
+        if args.snapshot:
+            solver.restore(args.snapshot)
+
+    job = GpuJob(args, param.SerializeToString(), gpus)
+    if job.size > 1:
+        from minicaffe.parallel.launch import together
+
+        with together(job, start) as solver:
+            yield solver
+        return
+    solver = job.build(0)
+    try:
+        start(solver)
+        yield solver
+    finally:
+        solver.close()
 
 
 def _check_start(args: argparse.Namespace) -> None:

@@ -105,7 +105,7 @@ class Fusion(Stage, ABC):
             self.run()
             self._ran = True
         except Exception as error:
-            locate(error, self.steps[0].layer.param, "forward")
+            locate(error, self.steps[0].layer.param, "forward", self._room)
             raise
 
     def backward(self) -> None:
@@ -120,13 +120,16 @@ class Fusion(Stage, ABC):
                 step.layer.check_fitted()
             self.run_back()
         except Exception as error:
-            locate(error, self.steps[0].layer.param, "backward")
+            locate(error, self.steps[0].layer.param, "backward", self._room)
             raise
 
     def _fit(self) -> None:
         for step in self.steps:
             step.layer.fit(step.bottom, step.top)
         self._shape, self._last_shape = self._first.shape, self._last.shape
+
+    def _room(self) -> str:
+        return self._layer.room(self.steps[0].bottom, self.steps[-1].top)
 
     def unfold(self) -> None:
         if self._ran:

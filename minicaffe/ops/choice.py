@@ -62,12 +62,15 @@ class Choices:
         self.path = path
         self._known: dict[str, str] | None = None
 
-    def choose(self, work: str, bodies: Bodies) -> str:
+    def choose(
+        self, work: str, bodies: Bodies, measure: Callable[[Bodies], str] | None = None
+    ) -> str:
         """The name of the body to run; each may be run some times to find out.
 
         Args:
             work: what is done, of which sizes, on how many threads.
             bodies: by name, the plainest first; running one again changes nothing.
+            measure: gives the name of the fastest; None takes ``fastest``.
         """
         first = next(iter(bodies))
         if _deterministic:
@@ -76,7 +79,7 @@ class Choices:
         if self._known is None:
             self._known = self._read()
         name = self._known.get(key, "")
-        return name if name in bodies else self._add(key, fastest(bodies), bodies)
+        return name if name in bodies else self._add(key, (measure or fastest)(bodies), bodies)
 
     def known(self, work: str, first: str) -> str:
         """What ``choose`` gives without measuring; "" where it would have to.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.bad import first_bad
 from minicaffe.ops.dispatch import compiled_in
 
 LEAST = 1e-20  # probability that is taken for any below, in infogain_loss
@@ -40,7 +41,7 @@ def scaled_difference(xp: ModuleType, x: Array, y: Array, factor: Array, dx: Arr
 @compiled_in("minicaffe.ops.loss_cpu")
 def sigmoid_cross_entropy(
     xp: ModuleType, x: Array, target: Array, ignore: float, total: Array
-) -> int:
+) -> Array | int:
     """Sum ``x ((x > 0) - target) + log(1 + exp(-abs(x)))`` over all elements but the ignored.
 
     Args:
@@ -51,17 +52,16 @@ def sigmoid_cross_entropy(
         total: (2,) float64; gets the sum, and the number of elements that are not ignored.
 
     Returns:
-        The index of the first target that is NaN or infinite, -1 without any; where there is
-        one, ``total`` is not to be used.
+        The index of the first target that is NaN or infinite, -1 without any: a number, or
+        an array of one element on the device; where there is one, ``total`` is not to be used.
     """
     bad = ~(xp.abs(target) < xp.inf)
-    if bad.any():
-        return int(bad.argmax())
+    target = xp.where(bad, 0, target)
     kept = xp.trunc(target) != ignore
     lost = x * ((x > 0) - target) + xp.log(1 + xp.exp(-xp.abs(x)))
     total[0] = xp.where(kept, lost, 0).sum(dtype=xp.float64)
     total[1] = kept.sum()
-    return -1
+    return first_bad(xp, bad)
 
 
 @compiled_in("minicaffe.ops.loss_cpu")
@@ -85,7 +85,7 @@ def sigmoid_cross_entropy_grad(
 @compiled_in("minicaffe.ops.loss_cpu")
 def infogain_loss(
     xp: ModuleType, prob: Array, label: Array, ignore: float, weight: Array, total: Array
-) -> int:
+) -> Array | int:
     """Sum ``-weight[label] . log(max(prob, LEAST))`` over all positions but the ignored.
 
     Args:
@@ -97,19 +97,18 @@ def infogain_loss(
         total: (2,) float64; gets the sum, and the number of positions that are not ignored.
 
     Returns:
-        The flat index of the first label that is no class and not ``ignore``, -1 without any;
-        where there is one, ``total`` is not to be used.
+        The flat index of the first label that is no class and not ``ignore``, -1 without any:
+        a number, or an array of one element on the device; where there is one, ``total`` is not
+        to be used.
     """
     index = xp.trunc(label)
     kept = index != ignore
     bad = kept & ~((index >= 0) & (index < prob.shape[1]))
-    if bad.any():
-        return int(bad.reshape(-1).argmax())
-    rows = weight[xp.where(kept, index, 0).astype(xp.int32)]  # (outer, inner, classes)
+    rows = weight[xp.where(kept & ~bad, index, 0).astype(xp.int32)]  # (outer, inner, classes)
     lost = -(rows * xp.log(xp.maximum(prob, LEAST)).transpose(0, 2, 1)).sum(axis=2)
     total[0] = xp.where(kept, lost, 0).sum(dtype=xp.float64)
     total[1] = kept.sum()
-    return -1
+    return first_bad(xp, bad)
 
 
 @compiled_in("minicaffe.ops.loss_cpu")
@@ -137,6 +136,7 @@ def infogain_loss_grad(
     """
     index = xp.trunc(label)
     kept = index != ignore
-    row = xp.where(kept, index, 0).astype(xp.int32)
+    known = kept & (index >= 0) & (index < prob.shape[1])  # others are refused, if later
+    row = xp.where(known, index, 0).astype(xp.int32)
     raw = prob * row_sum[row][:, None, :] - weight[row].transpose(0, 2, 1)
     dx[...] = xp.where(kept[:, None, :], raw, 0) * factor

@@ -144,7 +144,7 @@ def average_pool_grad(xp: ModuleType, dy: Array, dx: Array, windows: Windows) ->
 
 @compiled_in("minicaffe.ops.pooling_cpu")
 def stochastic_pool(
-    xp: ModuleType, x: Array, y: Array, index: Array, windows: Windows, key: int
+    xp: ModuleType, x: Array, y: Array, index: Array, windows: Windows, key: int | Array
 ) -> None:
     """An element of each window, drawn with a probability proportional to its value.
 
@@ -157,7 +157,8 @@ def stochastic_pool(
         y: (N, C, *outs), written.
         index: int32, as ``y``, written: position in the plane of the element drawn.
         windows: how each spatial axis is cut; without pad.
-        key: 64 random bits; the same draw the same, on every device.
+        key: 64 random bits; the same draw the same, on every device. A number, or uint64 on the
+            device.
     """
     padded = xp.pad(x, _pads(windows))
     (first, begin), *_ = _offsets(windows)
@@ -261,7 +262,7 @@ def _sums(xp: ModuleType, padded: Array, windows: Windows) -> Array:
     return total
 
 
-def _uniform(xp: ModuleType, shape: tuple[int, ...], key: int) -> Array:
+def _uniform(xp: ModuleType, shape: tuple[int, ...], key: int | Array) -> Array:
     """float64 of ``shape``, evenly in (0, 1]: element i is from word i % 4 of block i // 4."""
     size = prod(shape)
     block = xp.arange(-(-size // 4), dtype="uint64")

@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from minicaffe.device import Array
+from minicaffe.ops.bad import first_bad
 from minicaffe.ops.dispatch import compiled_in
 
 LEAST = float(np.finfo(np.float32).tiny)  # -log of it is 87.3365, the most a position can lose
@@ -41,7 +42,7 @@ def softmax_grad(xp: ModuleType, y: Array, dy: Array, dx: Array) -> None:
 @compiled_in("minicaffe.ops.softmax_cpu")
 def softmax_loss(
     xp: ModuleType, x: Array, label: Array, ignore: float, prob: Array, total: Array
-) -> int:
+) -> Array | int:
     """Softmax, and ``-log(prob[label])`` summed over all positions but the ignored.
 
     Labels are truncated toward zero, probabilities no less than float32's least normal number.
@@ -55,22 +56,21 @@ def softmax_loss(
         total: (2,) float64; gets the sum, and the number of positions that are not ignored.
 
     Returns:
-        The flat index of the first label that is no class and not ``ignore``, -1 without any;
-        where there is one, ``prob`` and ``total`` are not to be used.
+        The flat index of the first label that is no class and not ``ignore``, -1 without any: a
+        number, or an array of one element on the device; where there is one, ``prob`` and
+        ``total`` are not to be used.
     """
     classes = x.shape[1]
     index = xp.trunc(label)
     kept = index != ignore
     bad = kept & ~((index >= 0) & (index < classes))
-    if bad.any():
-        return int(bad.reshape(-1).argmax())
     softmax.reference(xp, x, prob)
-    taken = xp.where(kept, index, 0).astype(xp.int32)[:, None, :]
+    taken = xp.where(kept & ~bad, index, 0).astype(xp.int32)[:, None, :]
     p = xp.take_along_axis(prob, taken, axis=1)[:, 0, :]
     lost = -xp.log(xp.maximum(p, LEAST))
     total[0] = xp.where(kept, lost, 0).sum(dtype=xp.float64)
     total[1] = kept.sum()
-    return -1
+    return first_bad(xp, bad)
 
 
 @compiled_in("minicaffe.ops.softmax_cpu")

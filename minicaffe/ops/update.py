@@ -10,6 +10,7 @@ All steps have in common:
                  formula calls g
     rate         learning rate of this parameter
 
+``scale``, ``rate``, adam's ``delta`` and ``shrink`` may also be a float64 of no axes on the device.
 They are elementwise: the result does not depend on the number of threads. Constants are Python
 floats, so that no float32 array is promoted.
 """
@@ -21,6 +22,8 @@ from types import ModuleType
 from minicaffe.device import Array
 from minicaffe.ops.dispatch import compiled_in
 
+Number = float | Array
+
 
 @compiled_in("minicaffe.ops.update_cpu")
 def sgd(
@@ -28,15 +31,15 @@ def sgd(
     w: Array,
     g: Array,
     v: Array,
-    scale: float,
+    scale: Number,
     l2: float,
     l1: float,
-    rate: float,
+    rate: Number,
     momentum: float,
 ) -> None:
     """``v = momentum v + rate g``; ``w -= v``."""
     regularize(xp, w, g, scale, l2, l1)
-    g *= rate
+    g *= _as(g, rate)
     v *= momentum
     v += g
     g[...] = v
@@ -49,16 +52,16 @@ def nesterov(
     w: Array,
     g: Array,
     v: Array,
-    scale: float,
+    scale: Number,
     l2: float,
     l1: float,
-    rate: float,
+    rate: Number,
     momentum: float,
 ) -> None:
     """``v' = momentum v + rate g``; ``w -= (1 + momentum) v' - momentum v``."""
     regularize(xp, w, g, scale, l2, l1)
     before = v.copy()
-    g *= rate
+    g *= _as(g, rate)
     v *= momentum
     v += g
     g[...] = (1 + momentum) * v - momentum * before
@@ -71,10 +74,10 @@ def rmsprop(
     w: Array,
     g: Array,
     h: Array,
-    scale: float,
+    scale: Number,
     l2: float,
     l1: float,
-    rate: float,
+    rate: Number,
     keep: float,
     take: float,
     delta: float,
@@ -83,7 +86,7 @@ def rmsprop(
     regularize(xp, w, g, scale, l2, l1)
     h *= keep
     h += take * (g * g)
-    g *= rate
+    g *= _as(g, rate)
     g /= xp.sqrt(h) + delta
     w -= g
 
@@ -95,10 +98,10 @@ def adadelta(
     g: Array,
     h: Array,
     u: Array,
-    scale: float,
+    scale: Number,
     l2: float,
     l1: float,
-    rate: float,
+    rate: Number,
     keep: float,
     delta: float,
 ) -> None:
@@ -111,7 +114,7 @@ def adadelta(
     g *= xp.sqrt((u + delta) / (h + delta))
     u *= keep
     u += (1 - keep) * (g * g)
-    g *= rate
+    g *= _as(g, rate)
     w -= g
 
 
@@ -122,15 +125,15 @@ def adam(
     g: Array,
     m: Array,
     v: Array,
-    scale: float,
+    scale: Number,
     l2: float,
     l1: float,
-    rate: float,
+    rate: Number,
     beta1: float,
     beta2: float,
-    delta: float,
-    shrink_l2: float,
-    shrink_l1: float,
+    delta: Number,
+    shrink_l2: Number,
+    shrink_l1: Number,
 ) -> None:
     """``m = beta1 m + (1 - beta1) g``; ``v = beta2 v + (1 - beta2) g^2``;
     ``w -= rate m / (sqrt(v) + delta) + shrink_l2 w + shrink_l1 sign(w)``.
@@ -140,22 +143,29 @@ def adam(
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * (g * g)
-    g[...] = rate * m / (xp.sqrt(v) + delta)
+    g[...] = _as(g, rate) * m / (xp.sqrt(v) + _as(g, delta))
     regularize(xp, w, g, 1.0, shrink_l2, shrink_l1)
     w -= g
 
 
-def regularize(xp: ModuleType, w: Array, g: Array, scale: float, l2: float, l1: float) -> None:
+def regularize(
+    xp: ModuleType, w: Array, g: Array, scale: Number, l2: Number, l1: Number
+) -> None:
     """``g = scale g + l2 w + l1 sign(w)``."""
-    g *= scale
-    if l2:
-        g += l2 * w
-    if l1:
-        g += l1 * xp.sign(w)
+    g *= _as(g, scale)
+    if not isinstance(l2, float) or l2:  # one on the device is not asked
+        g += _as(g, l2) * w
+    if not isinstance(l1, float) or l1:
+        g += _as(g, l1) * xp.sign(w)
+
+
+def _as(g: Array, number: float | Array) -> float | Array:
+    """``number`` as precise as ``g``, as Python's are beside an array."""
+    return number.astype(g.dtype) if hasattr(number, "astype") else number
 
 
 def trust_ratio(
-    xp: ModuleType, w: Array, g: Array, scale: float, l2: float, l1: float, trust: float
+    xp: ModuleType, w: Array, g: Array, scale: Number, l2: float, l1: float, trust: float
 ) -> Array:
     """``trust |w| / (|g| + |decay|)``: how long a step is that suits w; 1 where w or g is 0.
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from minicaffe.device import Device, cpu
 from minicaffe.errors import DeviceError
-from minicaffe.gpus import count_gpus
+from minicaffe.gpus import count_gpus, list_gpus, use_gpu
+from minicaffe.parallel import nccl
 
 __all__ = [
     "device",
@@ -105,7 +106,7 @@ def solver_count() -> int:
 
 
 def set_solver_count(count: int) -> None:
-    """Note ``count``, which scripts for several GPUs read again; one solver trains here.
+    """Say how many solvers train together, each in a process of its own: what ``NCCL`` ties.
 
     Raises:
         DeviceError: below 1.
@@ -137,8 +138,8 @@ def set_multiprocess(multiprocess: bool) -> None:
 
 
 def has_nccl() -> bool:
-    """Solvers can train together over NCCL: not yet."""
-    return False
+    """Solvers can train together over NCCL: CuPy is there, and has found it."""
+    return nccl.has_nccl()
 
 
 def _gpu(number: int, asker: str) -> Any:
@@ -148,6 +149,9 @@ def _gpu(number: int, asker: str) -> Any:
     except DeviceError as error:
         raise DeviceError(f"{asker}: {error}; set_mode_cpu() computes without") from error
     if not 0 <= number < count:
-        raise DeviceError(f"{asker}: device is {number}, expected one of 0..{count - 1}")
-    cupy.cuda.Device(number).use()
+        raise DeviceError(f"{asker}: device is {number}, expected one of {list_gpus(cupy, count)}")
+    try:
+        use_gpu(cupy, number)
+    except DeviceError as error:
+        raise DeviceError(f"{asker}: {error}") from error
     return cupy

@@ -33,14 +33,23 @@ def test_explains_one(capsys):
 def test_every_type_has_an_explanation(capsys, layer_type):
     assert main(["layers", layer_type]) == 0
     out = capsys.readouterr().out
-    assert "After: src/caffe/" in out
+    origin = layer_classes()[layer_type].origin
+    assert out.startswith(f"{layer_type} ({origin})\n")
+    assert ("After: src/caffe/" if origin == "Caffe 1.0" else "After: ") in out
     assert "Attributes:" not in out
+
+
+def test_shows_which_toolchain_reads_it(capsys):
+    assert main(["layers"]) == 0
+    rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "  Caffe 1.0  " in rows["Pooling"]
+    assert "  Fast R-CNN  " in rows["ROIPooling"]
 
 
 def test_a_misspelt_type(capsys):
     assert main(["layers", "convolution"]) == 1
     assert "did you mean 'Convolution'?" in capsys.readouterr().err
     assert main(["layers", "Poling"]) == 1
-    assert "layer type is 'Poling', expected a known one: did you mean 'Pooling'?" in (
+    assert "layer type is 'Poling', expected a known one: did you mean 'Pooling'" in (
         capsys.readouterr().err
     )

@@ -216,3 +216,42 @@ def test_refuses_other_channels_later(device):
     bottom[0].reshape((2, 4, 4))
     with pytest.raises(ShapeError, match="expected 3 channels at axis 1"):
         layer.run_forward(bottom, top)
+
+
+LEARNS = FIELDS + " scale_bias: true scale_filler { value: 1.5 } bias_filler { value: -0.25 }"
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_with_a_factor_and_an_offset_of_its_own(device, rng, in_place, shape):
+    x = rng.standard_normal(shape) * 2 + 3
+    layer, bottom, top = build(text(LEARNS), device, x, in_place=in_place)
+    plain, *io = build(text(FIELDS), device, x)
+    for each in ((layer, bottom, top), (plain, *io)):
+        each[0].run_forward(*each[1:])
+    expected = 1.5 * device.to_numpy(io[1][0].data) - 0.25
+    np.testing.assert_allclose(device.to_numpy(top[0].data), expected, rtol=1e-6, atol=1e-8)
+    for own, other in zip(layer.blobs[:3], plain.blobs, strict=True):
+        np.testing.assert_allclose(*(device.to_numpy(b.data) for b in (own, other)), rtol=1e-9)
+    c = shape[1]
+    assert [b.shape for b in layer.blobs] == [(c,), (c,), (1,), (c,), (c,)]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("more", ["", " use_global_stats: true"])
+@pytest.mark.parametrize("shape", [(4, 3, 5, 2), (5, 2), (2, 3, 70)])
+def test_gradient_with_a_factor_and_an_offset(device, rng, in_place, more, shape):
+    definition = text(LEARNS + more)
+    layer, bottom, top = build(definition, device, rng.standard_normal(shape), in_place=in_place)
+    for blob in layer.blobs:
+        blob.data[...] = device.xp.asarray(rng.uniform(0.5, 2, blob.shape))
+    check_gradient(layer, bottom, top, samples=40)
+
+
+def test_a_solver_changes_the_factor_and_the_offset(device):
+    layer, _, _ = build(text(LEARNS), device, np.ones((2, 3)))
+    assert layer.param_propagate_down == [False, False, False, True, True]
+    assert [param.lr_mult for param in layer.param.param] == [0, 0, 0]
+    plain, _, _ = build(text("scale_bias: true"), device, np.ones((2, 3)))
+    found = [device.to_numpy(blob.data).tolist() for blob in plain.blobs[3:]]
+    assert found == [[1, 1, 1], [0, 0, 0]]

@@ -68,6 +68,40 @@ def test_testing_copies(device, rng):
     np.testing.assert_array_equal(device.to_numpy(bottom[0].data), x)
 
 
+FORKS = [  # fields, phase, whether it drops, factor to what is left
+    ("scale_train: false", "TRAIN", True, 1),
+    ("scale_train: false", "TEST", False, 0.75),
+    ("sample_weights_test: true", "TEST", True, 1 / 0.75),
+    ("sample_weights_test: true scale_train: false", "TEST", True, 1),
+]
+
+
+@pytest.mark.parametrize(("fields", "phase", "drops", "factor"), FORKS)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_fields_of_forks(device, rng, fields, phase, drops, factor, in_place):
+    x, dy = rng.uniform(1, 2, (2, *X))
+    definition = f'type: "Dropout" phase: {phase} dropout_param {{ dropout_ratio: 0.25 {fields} }}'
+    layer, bottom, top = build(definition, device, x, in_place=in_place)
+    layer.run_forward(bottom, top)
+    y = device.to_numpy(top[0].data).copy()
+    kept = y != 0
+    assert drops == (not kept.all())
+    np.testing.assert_allclose(y, kept * x * factor, rtol=1e-14)
+    top[0].diff[...] = device.xp.asarray(dy)
+    layer.run_backward(top, [True], bottom)
+    np.testing.assert_allclose(device.to_numpy(bottom[0].diff), kept * dy * factor, rtol=1e-14)
+
+
+def test_samples_in_test_differ(device, rng):
+    definition = TEST.replace("0.25", "0.25 sample_weights_test: true")
+    layer, bottom, top = build(definition, device, rng.uniform(1, 2, X))
+    found = []
+    for _ in range(2):
+        layer.run_forward(bottom, top)
+        found.append(device.to_numpy(top[0].data).copy())
+    assert (found[0] != found[1]).any()
+
+
 @pytest.mark.parametrize("text", [TRAIN, TEST])
 @pytest.mark.parametrize("in_place", [False, True])
 def test_gradient(device, rng, text, in_place):

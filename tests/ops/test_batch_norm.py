@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import batch_norm as ops
+from tests.cuda_on_cpu import Case
 
 # (N, C, S): elements side by side many, few, one; one image, one channel
 SHAPES = [(3, 5, 49), (2, 3, 1030), (5, 300, 1), (4, 67, 5), (1, 7, 60), (1, 9, 2), (6, 1, 130)]
@@ -111,3 +112,32 @@ def test_no_deviation(shape):
 
 def _tolerance(dtype):
     return {"rtol": 1e-5, "atol": 1e-6} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-13}
+
+
+# one block; a channel's elements 257, one; shares of a channel, uneven; channels side by side
+CUDA_SHAPES = [(7, 3, 49), (1, 2, 257), (6, 3, 1), (1, 1, 1), (5, 2, 1651), (8200, 2, 1)]
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for shape in CUDA_SHAPES:
+        x = (rng.standard_normal(shape) * 3 + 5).astype(dtype)
+        y, dy = np.full_like(x, 7), rng.standard_normal(shape).astype(dtype)
+        moments = tuple(np.full(shape[1], 7, dtype) for _ in range(3))
+        yield Case(ops.batch_norm, (x, y, None, *moments, 0.25, 0.5), f"{shape}")
+        yield Case(ops.batch_norm, (x, x, np.full_like(x, 7), *moments, 0.25, 0.5), f"{shape}")
+        mean, std = (rng.uniform(1, 2, shape[1]).astype(dtype) for _ in range(2))
+        yield Case(ops.batch_norm_grad, (x, dy, y, mean, std), f"{shape}")
+        yield Case(ops.batch_norm_grad, (x, dy, dy, mean, std), f"{shape} in place")
+        yield Case(ops.normalize, (x, y, mean, std), f"{shape}")
+        yield Case(ops.normalize, (x, x, mean, std), f"{shape} in place")
+        yield Case(ops.center, (x, y), f"{shape}")
+        yield Case(ops.center, (x, x), f"{shape} in place")
+    for shape in CUDA_SHAPES[:2], CUDA_SHAPES[4:]:  # a large offset, none at all
+        for each in shape:
+            x = (rng.standard_normal(each) + 3000).astype(dtype)
+            x[:, 0] = 0.1
+            moments = tuple(np.full(each[1], 7, dtype) for _ in range(3))
+            args = x, np.full_like(x, 7), None, *moments, 1e-5, 0.0
+            single = {"rtol": 1e-4, "atol": 3e-4} if dtype == np.float32 else {"atol": 1e-9}
+            yield Case(ops.batch_norm, args, f"{each} far off", **single)

@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.ops import deconvolution as ops
 from minicaffe.ops.convolution import Window
+from tests.cuda_on_cpu import Case
 
 GEOMETRIES = {  # N, C, O, groups, size, window
     "one group": (2, 3, 5, 1, (4, 6), Window((3, 2), (2, 1), (1, 0), (1, 2))),
@@ -66,3 +67,18 @@ def test_deconvolution_grad(rng, geometry, dtype, wanted):
 
 def _tolerance(dtype):
     return {"rtol": 2e-5, "atol": 2e-5} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-12}
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for name, (n, c, o, groups, size, window) in GEOMETRIES.items():
+        x, w = rng.standard_normal((n, c, *size)), rng.standard_normal((c, o // groups, *window[0]))
+        dy, bias = rng.standard_normal((n, o, *ops.enlarged(size, window))), rng.standard_normal(o)
+        x, w, dy, bias = (array.astype(dtype) for array in (x, w, dy, bias))
+        dx, dw, dbias = np.full_like(x, 7), np.ones_like(w), np.ones_like(bias)
+        for given in (bias, None):
+            args = x, w, given, np.full_like(dy, 7), window
+            yield Case(ops.deconvolution, args, name, **_tolerance(dtype))
+        for wanted in ((dx, None, None), (None, dw, None), (None, None, dbias), (dx, dw, dbias)):
+            args = x, w, dy, *wanted, window
+            yield Case(ops.deconvolution_grad, args, name, **_tolerance(dtype))

@@ -59,6 +59,59 @@ def test_a_body_that_cannot_be_imported_is_replaced_and_one_line_says_so(caplog)
     assert "no.such.module cannot be used" in caplog.messages[0]
 
 
+class Cupy:
+    """What ``xp`` is on a GPU, as far as dispatch looks."""
+
+    __name__ = "cupy"
+    multiply = staticmethod(np.multiply)
+
+
+@pytest.fixture
+def gpu_op(op):
+    op.cuda = lambda x: ("cuda", x)
+    return op
+
+
+@pytest.mark.parametrize("x", [np.ones(3), np.ones((2, 3), np.float32), 3, [np.ones(3), None]])
+def test_cupy_runs_the_body_for_the_gpu(gpu_op, x):
+    assert gpu_op(Cupy(), x) == ("cuda", x)
+
+
+@pytest.mark.parametrize(
+    "x", [np.ones(3, np.float16), np.ones(3, complex), np.ones((2, 3)).T, np.ones(6)[::2]]
+)
+def test_what_kernels_do_not_take_runs_the_reference(gpu_op, x):
+    assert gpu_op(Cupy(), x)[0] == "reference"
+    assert gpu_op.reference.__name__ == "square"
+
+
+def test_one_array_that_kernels_do_not_take_is_enough():
+    op = Op(lambda xp, *args: "reference", "no.such.module")
+    op.cuda = lambda *args: "cuda"
+    assert op(Cupy(), np.ones(3), [np.ones(2), None]) == "cuda"
+    assert op(Cupy(), np.ones(3), [np.ones(2), np.ones(4)[::2]]) == "reference"
+
+
+def test_the_reference_can_be_asked_for_on_a_gpu(gpu_op):
+    with reference_bodies():
+        assert gpu_op(Cupy(), 3) == ("reference", 9)
+
+
+def test_stand_ins_for_cupy_run_the_reference(gpu_op):
+    assert gpu_op(fake_cupy, 3) == ("reference", 9)
+
+
+def test_where_there_is_no_body_for_the_gpu_the_reference_runs(op):
+    assert op.cuda is None
+    assert op(Cupy(), 3) == ("reference", 9)
+
+
+def test_the_body_for_the_gpu_is_found_by_its_place():
+    from minicaffe.ops import pooling, pooling_cuda
+
+    assert pooling.max_pool.cuda is pooling_cuda.max_pool
+
+
 def test_docstrings_stay(op):
     assert op.__doc__ == "A reference body."
 

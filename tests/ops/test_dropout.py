@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shutil import which
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from minicaffe.ops import dropout as ops
 from minicaffe.ops.dropout_cpu import _philox_block
 from minicaffe.ops.numba_cpu import numba
 from tests import fake_cupy
+from tests.cuda_on_cpu import Case, run_on_cpu
 
 KEY = 0x299F31D0A4093822
 SIZES = [(1,), (3,), (2, 3, 5), (1024,), (7, 147), (3, 5, 400), (0, 3)]
@@ -103,3 +106,51 @@ def test_nan_and_infinity_are_not_hidden():
     np.testing.assert_array_equal(y, [np.nan if i % 2 == 0 or not m else np.inf
                                       for i, m in enumerate(mask)])  # fmt: skip
     assert 0 < mask.sum() < mask.size
+
+
+@pytest.mark.skipif(which("g++") is None, reason="g++ compiles the kernels here")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gpu_gives_the_bits_of_the_cpu(rng, tmp_path_factory, dtype):
+    x = rng.standard_normal(1027).astype(dtype)
+    case = Case(ops.dropout, (x, np.empty_like(x), np.empty(1027, np.uint8), 0.3, 2**63 + 5))
+    _, ((_, y, mask, *_), _) = run_on_cpu(case, tmp_path_factory.getbasetemp(), backwards=False)
+    expected, kept = np.empty_like(x), np.empty(1027, np.uint8)
+    ops.dropout.compiled(x, expected, kept, 0.3, 2**63 + 5)
+    np.testing.assert_array_equal(mask.get(), kept)
+    assert y.get().tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("body", ["compiled", "reference"])
+def test_a_factor_of_its_own(rng, dtype, body):
+    x, y, dx = rng.uniform(1, 2, (3, 7, 11)).astype(dtype)
+    mask = np.full(x.shape, 7, np.uint8)
+    if body == "compiled":
+        ops.dropout.compiled(x, y, mask, 0.3, KEY, 0.75)
+        ops.dropout_grad.compiled(x, mask, dx, 0.3, 0.75)
+    else:
+        ops.dropout.reference(np, x, y, mask, 0.3, KEY, 0.75)
+        ops.dropout_grad.reference(np, x, mask, dx, 0.3, 0.75)
+    assert set(mask.flat) == {0, 1}
+    np.testing.assert_allclose(y, 0.75 * x * mask, rtol=1e-6)
+    np.testing.assert_allclose(dx, 0.75 * x * mask, rtol=1e-6)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    exact = {"rtol": 0, "atol": 0}
+    for shape in [(1,), (3,), (4,), (5, 7, 11), (1025,), (2048,)]:
+        x, y = rng.standard_normal(shape).astype(dtype), np.full(shape, 7, dtype)
+        mask = np.full(shape, 7, np.uint8)
+        for ratio, key in [(0.5, 2**64 - 1), (0.3, 12345), (0.0, 7), (0.9, 2**40 + 3)]:
+            near = (
+                {"rtol": 1e-6} if dtype == np.float32 else exact
+            )  # the reference multiplies in 64
+            yield Case(ops.dropout, (x, y, mask, ratio, key), f"{shape} {ratio}", **near)
+            kept = np.array(key, np.uint64)
+            yield Case(ops.dropout, (x, x, mask, ratio, kept), f"{shape} {ratio} kept", **near)
+        mask[...] = rng.random(shape) < 0.5
+        yield Case(ops.dropout, (x, y, mask, 0.3, 12345, 1.0), f"{shape} 1", **near)
+        yield Case(ops.dropout_grad, (x, mask, y, 0.3), f"{shape}")
+        yield Case(ops.dropout_grad, (x, mask, y, 0.3, 1.0), f"{shape} 1")
+        yield Case(ops.dropout_grad, (x, mask, x, 0.3), f"{shape} in place")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import elementwise as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(1,), (3, 7), (2, 3, 5, 11), (40000,), (0, 3)]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30, 1e-30, 9.0, -9.1, 88.0, -104.0]
@@ -71,3 +72,23 @@ def test_tanh_to_float32_everywhere():
     np.testing.assert_allclose(y, np.tanh(x.astype(np.float64)), rtol=4e-7)
     np.testing.assert_array_equal(mirrored, -y)
     assert y.max() == 1
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    edges = np.array([0, -0.0, np.nan, np.inf, -np.inf, 100, -100, 1e-30], dtype)
+    for count in (1, 1023, 2 * 1024 + 5):
+        x, dy = rng.standard_normal((2, count)).astype(dtype)
+        x[: len(edges)] = edges[:count]
+        y = np.full_like(x, 7)
+        finite = np.where(np.isfinite(x), x, 3)
+        for slope in (0.0, 0.25, -0.5):
+            yield Case(ops.relu, (finite, y, slope), f"{count}")
+            yield Case(ops.relu_grad, (x, dy, y, slope), f"{count}")
+            yield Case(ops.relu_grad, (x, dy, dy, slope), f"{count} in place")
+        yield Case(ops.relu, (x, x, 0.25), f"{count} in place")
+        yield Case(ops.sigmoid, (x, y), f"{count}")
+        yield Case(ops.tanh, (x, x), f"{count} in place")
+        yield Case(ops.sigmoid_grad, (finite, dy, y), f"{count}")
+        yield Case(ops.tanh_grad, (finite, dy, dy), f"{count} in place")
+    yield Case(ops.relu, (np.empty((0, 3), dtype), np.empty((0, 3), dtype), 0.0), "none")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import eltwise as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(3, 5), (5, 7, 1000), (0, 4)]  # the second runs in parallel
 
@@ -72,3 +73,28 @@ def test_maximum(rng, shape, dtype, count):
         ops.maximum_grad.compiled(index[0], i, dy, dx[0])
         ops.maximum_grad.reference(np, index[1], i, dy, dx[1])
         np.testing.assert_array_equal(dx[0], dx[1])
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for shape in [(1,), (3, 5), (2, 1031), (0, 4)]:
+        y, index = np.full(shape, 7, dtype), np.full(shape, 7, np.int32)
+        for count in (1, 2, 3, 4, 5, 7, 8):
+            xs = arrays(rng, count, shape, dtype)
+            name = f"{count} of {shape}"
+            yield Case(ops.weighted_sum, (xs, rng.standard_normal(count).tolist(), y), name)
+            yield Case(ops.product, (xs, y), name)
+            if count > 1:
+                for x in xs:
+                    x[rng.random(shape) < 0.2] = np.nan
+                yield Case(ops.maximum, (xs, y, index), name)
+        a, b, dy = arrays(rng, 3, shape, dtype)
+        yield Case(ops.ratio_product, (a, np.where(b == 0, dtype(1), b), dy, y), f"{shape}")
+        index[...] = rng.integers(0, 3, shape)
+        yield Case(ops.maximum_grad, (index, 1, dy, y), f"{shape}")
+        yield Case(ops.sum_relu, (a, b, 0.7, -1.5, y), f"{shape}")
+        a[rng.random(shape) < 0.2] = np.nan
+        yield Case(ops.sum_relu, (a, b, 1.0, 1.0, y), f"{shape}")
+        da, db = np.full(shape, 7, dtype), np.full(shape, 7, dtype)
+        for given in ((da, db), (None, db), (da, None)):
+            yield Case(ops.sum_relu_grad, (a, dy, 0.7, -1.5, *given), f"{shape}")

@@ -9,6 +9,7 @@ import pytest
 
 from minicaffe.ops import inner_product as ops
 from minicaffe.ops import inner_product_cpu
+from tests.cuda_on_cpu import Case as CudaCase
 
 SIZES = [(2, 4, 90), (1, 300, 33), (300, 1, 17), (37, 70, 41), (0, 4, 3), (5, 3, 0), (3, 130, 1)]
 TOLERANCE = {np.float32: {"rtol": 1e-3, "atol": 1e-3}, np.float64: {"rtol": 1e-10, "atol": 1e-10}}
@@ -73,3 +74,16 @@ def test_inner_product_grad(rng, workers, size, transpose, dtype):
             assert (a is None) == (b is None)
             if a is not None:
                 np.testing.assert_allclose(a, b, **case.tolerance)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for size in [*SIZES, (4099, 3, 2), (1, 1, 1)]:
+        for transpose in (False, True):
+            case = Case(rng, size, transpose, dtype)
+            for wanted in [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1)]:
+                dw, dbias = np.ones_like(case.w), np.ones_like(case.bias)
+                grads = (np.full_like(case.x, 7), dw, dbias)
+                given = [grad if want else None for grad, want in zip(grads, wanted, strict=True)]
+                args = case.x, case.w, case.dy, *given, transpose
+                yield CudaCase(ops.inner_product_grad, args, f"{size}", **TOLERANCE[dtype])

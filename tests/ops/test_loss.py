@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import loss as ops
+from tests.cuda_on_cpu import Case
 
 COUNTS = [0, 1, 511, 513, 8193, 50001]  # around a block, a task, and what runs in parallel
 SHAPES = [(3, 1, 1), (7, 37, 1), (2600, 10, 1), (2, 3, 5), (3, 21, 300), (2, 3, 9001), (0, 3, 4)]
@@ -94,3 +95,40 @@ def test_sums_do_not_depend_on_the_number_of_threads(rng):
         ops.sigmoid_cross_entropy.compiled(x, x[::-1].copy(), np.nan, totals[-1][:2])
         ops.squared_distance.compiled(x, x[::-1].copy(), totals[-1][2:])
     np.testing.assert_array_equal(*totals)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 3e-5, "atol": 3e-6} if dtype == np.float32 else {"rtol": 1e-10}
+    for count in (0, 1, 511, 6151):
+        x, y = rng.standard_normal((2, count)).astype(dtype) * 20
+        dx = np.full_like(x, 7)
+        yield Case(ops.squared_distance, (x, y, np.full(1, 7.0)), f"{count}", **close)
+        for factor in (0.7, np.array(0.7)):
+            yield Case(ops.scaled_difference, (x, y, factor, dx), f"{count}", **close)
+        for ignore in (np.nan, 0.0, -1.0):
+            target = rng.choice([0, 1, 0.4, -1.5], count).astype(dtype)
+            args = x, target, ignore, np.full(2, 7.0)
+            yield Case(ops.sigmoid_cross_entropy, args, f"{count} {ignore}", **close)
+            args = x, target, ignore, 0.7, dx
+            yield Case(ops.sigmoid_cross_entropy_grad, args, f"{count} {ignore}", **close)
+        if count:
+            target[count // 2 :] = np.inf
+            target[count // 2 + 1 :] = np.nan
+            args = x, target, np.nan, np.full(2, 7.0)
+            yield Case(ops.sigmoid_cross_entropy, args, "bad", refused=True)
+    for shape in [(1, 1, 1), (5, 10, 1), (3, 301, 1), (2, 37, 3), (3, 5, 301), (200, 12, 1)]:
+        outer, classes, inner = shape
+        prob = rng.random(shape).astype(dtype) + dtype(0.01)
+        prob[rng.random(shape) < 0.1] = 0
+        weight, dx = rng.standard_normal((classes, classes)).astype(dtype), np.full_like(prob, 7)
+        for ignore in (np.nan, 0.0, 255.0):
+            label = (rng.integers(0, classes, (outer, inner)) + 0.75).astype(dtype)
+            label.reshape(-1)[::3] = 0 if np.isnan(ignore) else ignore
+            args = prob, label, ignore, weight, np.full(2, 7.0)
+            yield Case(ops.infogain_loss, args, f"{shape} {ignore}", **close)
+            args = prob, label, ignore, weight, weight.sum(axis=1), 0.7, dx
+            yield Case(ops.infogain_loss_grad, args, f"{shape} {ignore}", **close)
+        label.reshape(-1)[outer * inner // 2 :] = classes
+        args = prob, label, np.nan, weight, np.full(2, 7.0)
+        yield Case(ops.infogain_loss, args, f"{shape} bad", **close)

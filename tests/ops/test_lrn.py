@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from minicaffe.ops import lrn as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(2, 7, 3, 5), (1, 3, 6, 37), (3, 1, 1, 2), (2, 11, 9, 4), (0, 3, 4, 5)]
 PARAMETERS = {  # size, alpha, beta, k
@@ -54,3 +57,14 @@ def test_an_extreme_element_stays_in_its_window(rng, axes, special):
     changed[(0, slice(3, 6), 4, 3) if axes == (1,) else (0, 4, slice(3, 6), slice(2, 5))] = True
     np.testing.assert_array_equal(y[~changed], plain[~changed])
     assert (y[changed] != plain[changed]).all()
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for shape, axes, (name, parameters) in product(SHAPES, [(1,), (2, 3)], PARAMETERS.items()):
+        size, alpha, beta, k = parameters
+        x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        y, scale, dx = (np.full(shape, 7, dtype) for _ in range(3))
+        yield Case(ops.lrn, (x, y, scale, axes, size, alpha, beta, k), name)
+        ops.lrn.reference(np, x, y, scale, axes, size, alpha, beta, k)
+        yield Case(ops.lrn_grad, (x, y, scale, dy, dx, axes, size, alpha, beta), name, atol=2e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import neuron as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(1,), (3, 7), (2, 3, 5, 11), (40000,), (0, 3)]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30, 1e-30, 1.0, -9.1, 88.0, -104.0, -0.5]
@@ -101,3 +102,31 @@ def test_tails_keep_their_digits():
     np.testing.assert_allclose(y, np.exp(x.astype(float)), rtol=1e-6)
     ops.bnll_grad.compiled(x, np.ones_like(x), y)
     np.testing.assert_allclose(y, np.exp(x.astype(float)), rtol=1e-6)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    x, dy = (rng.standard_normal((3, 5, 71)).astype(dtype) * 3 for _ in range(2))
+    x[0, 0, :6] = [0, np.nan, 30, -30, 1.5, -1.5]  # the ends of clip too
+    y = np.full_like(x, 7)
+    above = np.abs(x) + dtype(0.5)
+    rounded = {"rtol": 3e-5, "atol": 3e-5} if dtype == np.float32 else {"rtol": 1e-11}
+    for name, *numbers in [
+        ("bnll",),
+        ("clip", -1.5, 1.5),
+        ("elu", 0.7),
+        ("exponential", 0.3, -0.5),
+        ("swish", 1.3),
+    ]:
+        yield Case(getattr(ops, name), (x, y, *numbers), name, **rounded)
+        yield Case(getattr(ops, name), (x, x, *numbers), f"{name} in place", **rounded)
+        yield Case(getattr(ops, f"{name}_grad"), (x, dy, y, *numbers), name, **rounded)
+        yield Case(getattr(ops, f"{name}_grad"), (x, dy, dy, *numbers), name, **rounded)
+    yield Case(ops.logarithm, (above, y, 0.3, 0.2, 1.4), **rounded)
+    yield Case(ops.logarithm_grad, (above, dy, y, 0.3, 0.2, 1.4), **rounded)
+    whole = np.round(x)
+    for exponent in (0.0, 1.0, 2.0, 3.0):
+        yield Case(ops.power, (whole, y, exponent, -0.5, 0.25), f"{exponent}", **rounded)
+        yield Case(ops.power_grad, (whole, dy, y, exponent, -0.5, 0.25), f"{exponent}", **rounded)
+    yield Case(ops.power, (above, y, 0.37, 0.5, 0.25), **rounded)
+    yield Case(ops.power_grad, (above, dy, y, -1.5, 0.5, 0.25), **rounded)

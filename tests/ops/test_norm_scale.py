@@ -8,6 +8,7 @@ import pytest
 from minicaffe.ops import batch_norm, elementwise
 from minicaffe.ops import norm_scale as ops
 from minicaffe.ops import scale as scales
+from tests.cuda_on_cpu import Case
 
 # (N, C, S): elements side by side many, few, one; one image, one channel
 SHAPES = [(3, 5, 49), (2, 3, 1030), (5, 300, 1), (4, 67, 5), (1, 7, 60), (1, 9, 2), (6, 1, 130)]
@@ -120,3 +121,26 @@ def test_affine(rng, shape, relu, in_place):
         y = grad if in_place else np.full_like(x, 7)
         body(grad, y, factor, offset, relu)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for shape in [(7, 3, 49), (1, 2, 257), (6, 3, 1), (5, 2, 1651), (8200, 2, 1)]:
+        x = (rng.standard_normal(shape) * 3 + 5).astype(dtype)
+        y, dy = np.full_like(x, 7), rng.standard_normal(shape).astype(dtype)
+        factor, offset, *moments = (rng.uniform(1, 2, shape[1]).astype(dtype) for _ in range(5))
+        factor[0] = -factor[0]
+        offset -= 1
+        mean, std = x.mean(axis=(0, 2)), moments[0]
+        close = {"rtol": 3e-5, "atol": 3e-5} if dtype == np.float32 else {}
+        for relu in (False, True):
+            args = factor, offset, *moments, 0.25, relu
+            yield Case(ops.norm_scale, (x, y, *args), f"{shape} {relu}", **close)
+            yield Case(ops.affine, (x, y, factor, offset, relu), f"{shape} {relu}")
+            yield Case(ops.affine, (x, x, factor, offset, relu), f"{shape} {relu} in place")
+            sums = np.ones(shape[1], dtype), np.full(shape[1], 2, dtype)
+            given = factor, offset, mean, std
+            wide = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"atol": 1e-10}
+            for dx, dfactor, doffset in [(y, *sums), (dy, None, None), (None, *sums)]:
+                args = x, dy, dx, *given, dfactor, doffset, relu
+                yield Case(ops.norm_scale_grad, args, f"{shape} {relu}", **wide)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import pooling as ops
+from tests.cuda_on_cpu import Case
 
 GEOMETRIES = {  # (N, C, H, W), kernels, strides, pads: those written out, their edges, the rest
     "halving": ((2, 3, 8, 70), (2, 2), (2, 2), (0, 0)),
@@ -196,3 +197,26 @@ def test_references_take_other_numbers_of_axes(rng):
 
 def _tolerance(dtype):
     return {"rtol": 3e-6, "atol": 1e-6} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-14}
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for name, (*_, pads) in GEOMETRIES.items():
+        shape, out, windows = _geometry(name)
+        tied = rng.integers(-3, 3, shape).astype(dtype)
+        tied[rng.random(shape) < 0.2] = np.nan
+        tied[rng.random(shape) < 0.2] = -np.inf
+        x, dy = rng.standard_normal(shape).astype(dtype), rng.standard_normal(out).astype(dtype)
+        y, dx, index = np.full(out, 7, dtype), np.full(shape, 7, dtype), np.full(out, 7, np.int32)
+        yield Case(ops.max_pool, (tied, y, index, windows), name, rtol=0, atol=0)
+        yield Case(ops.max_pool, (tied, y, None, windows), name, rtol=0, atol=0)
+        yield Case(ops.average_pool, (x, y, windows), name)
+        yield Case(ops.average_pool_grad, (dy, dx, windows), name)
+        ops.max_pool.reference(np, tied, y.copy(), index, windows)
+        yield Case(ops.max_pool_grad, (dy, index, dx, windows), name)
+        if not any(pads):
+            x[rng.random(shape) < 0.4] = 0
+            for key in (2**63 + 12345, np.array(2**63 + 12345, np.uint64)):
+                yield Case(ops.stochastic_pool, (x, y, index, windows, key), name)
+            yield Case(ops.weighted_pool, (x, y, windows), name)
+            yield Case(ops.weighted_pool_grad, (x, dy, dx, windows), name, rtol=3e-5, atol=1e-5)

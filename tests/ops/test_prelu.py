@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import prelu as ops
+from tests.cuda_on_cpu import Case
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 1), (3, 5, 7), (5, 2, 33), (1, 7, 40), (0, 2, 3)])
@@ -41,3 +42,19 @@ def test_slopes_gradient_is_the_same_each_time(rng, shape):
     assert (runs == runs[0]).all()
     exact = (dy.astype(float) * x * (x <= 0)).sum((0, 2))
     np.testing.assert_allclose(runs[0], exact, rtol=1e-5, atol=1e-3)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    wide = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"atol": 1e-10}
+    for shape in [(41, 3, 7), (1, 1, 1), (6, 3, 1), (5, 2, 1651)]:
+        x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        x[0, 0, 0] = 0
+        for count in {1, shape[1]}:
+            slopes, y = rng.standard_normal(count).astype(dtype), np.full_like(x, 7)
+            name = f"{shape} {count}"
+            yield Case(ops.prelu, (x, slopes, y), name)
+            yield Case(ops.prelu, (x, slopes, x), f"{name} in place")
+            yield Case(ops.prelu_grad, (x, slopes, dy, y), name)
+            yield Case(ops.prelu_grad, (x, slopes, dy, dy), f"{name} in place")
+            yield Case(ops.prelu_slopes_grad, (x, dy, slopes), name, **wide)

@@ -7,6 +7,8 @@ import pytest
 
 from minicaffe.ops import recurrent as ops
 from minicaffe.ops import recurrent_cpu
+from minicaffe.ops.numba_cpu import threads
+from tests.cuda_on_cpu import Case
 
 # one worker; one step; shares of sequences; shares of units, more than divide them evenly
 LSTM_SHAPES = [(3, 2, 5), (1, 3, 4), (5, 3, 70), (3, 9, 131)]
@@ -69,7 +71,7 @@ def weights(rng, gates, units, dtype):
 
 
 def test_shapes_cover_each_way_to_share():
-    many = recurrent_cpu.threads()
+    many = threads()
     for gates, shapes in ((4, LSTM_SHAPES), (1, RNN_SHAPES)):
         for index, (steps, count, units) in enumerate(shapes):
             w = np.empty((gates * units, units))
@@ -134,3 +136,36 @@ def test_nan_spreads_along_its_sequence_until_a_reset_cannot_stop_it(dtype):
         assert np.isfinite(y[:, 1]).all()
         assert np.isnan(y[1, 0, 0])
         assert np.isnan(y[2, 0]).all()
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+
+    def make(*shapes):
+        return [(2 * rng.standard_normal(shape)).astype(dtype) for shape in shapes]
+
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {}
+    for count, units in [(1, 1), (3, 5), (7, 130), (0, 4)]:
+        cell, wide = (count, units), (count, 4 * units)
+        x, c_prev, gates, c, h, dc, dh = make(wide, cell, wide, cell, cell, cell, cell)
+        cont = indicators(rng, count, dtype)
+        yield Case(ops.lstm_unit, (x, cont, c_prev, gates, c, h), f"{cell}", **close)
+        yield Case(ops.lstm_unit, (x, cont, c_prev, x, c, h), f"{cell} in place", **close)
+        for dc_prev in (dc, h):
+            args = cont, c_prev, gates, c, dc, dh, x, dc_prev
+            yield Case(ops.lstm_unit_grad, args, f"{cell}", **close)
+    for shape in LSTM_SHAPES[:3]:
+        steps, count, units = shape
+        cont, w = indicators(rng, shape[:2], dtype), weights(rng, 4, units, dtype)
+        h, c, gates, inputs, cells, y, dy, dgates = make(
+            *(shape[1:], shape[1:], (steps, count, 4 * units), shape, (steps + 1, *shape[1:])),
+            *(shape, shape, (steps, count, 4 * units)),
+        )
+        yield Case(ops.lstm, (cont, w, h, c, gates, inputs, cells, y), f"{shape}", **close)
+        gates = rng.random(gates.shape).astype(dtype)  # gradients stay in bounds
+        yield Case(ops.lstm_grad, (cont, w, gates, cells, dy, dgates), f"{shape}", **close)
+    for shape in RNN_SHAPES[:3]:
+        cont, w = indicators(rng, shape[:2], dtype), weights(rng, 1, shape[2], dtype)
+        h, states, inputs, dstates = make(shape[1:], shape, shape, shape)
+        yield Case(ops.rnn, (cont, w, h, states, inputs), f"{shape}", **close)
+        yield Case(ops.rnn_grad, (cont, w, states / 4, dstates), f"{shape}", **close)

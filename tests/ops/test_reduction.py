@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.ops import reduction as ops
 from minicaffe.ops.reduction_cpu import PIECE
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(3, 5), (1, 2 * PIECE + 3), (300, 70), (7, 1), (0, 4), (3, 0)]
 KINDS = [ops.SUM, ops.ASUM, ops.SUMSQ]
@@ -43,3 +44,15 @@ def test_nan_stays_in_its_row(kind, compiled):
     assert {0: [1, 1, 1], 1: [1, 0, 1], 2: [2, np.nan, 4]}[kind] == pytest.approx(
         dx[0].tolist(), nan_ok=True
     )
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    wide = {"rtol": 1e-4, "atol": 1e-3} if dtype == np.float32 else {"rtol": 1e-10}
+    for shape in [(3, 5), (1, 1), (2, 300), (3, 8209), (0, 4), (3, 0)]:
+        x, dx = rng.standard_normal(shape).astype(dtype), np.full(shape, 7, dtype)
+        x[:, ::3] = 0
+        y, dy = np.full(shape[0], 7, dtype), rng.standard_normal(shape[0]).astype(dtype)
+        for kind in (ops.SUM, ops.ASUM, ops.SUMSQ):
+            yield Case(ops.reduce_rows, (x, kind, -0.7, y), f"{shape} {kind}", **wide)
+            yield Case(ops.reduce_rows_grad, (x, kind, -0.7, dy, dx), f"{shape} {kind}")

@@ -9,6 +9,7 @@ import pytest
 
 from minicaffe.ops import scale as ops
 from minicaffe.ops.scale_cpu import PIECE
+from tests.cuda_on_cpu import Case
 
 SHAPES = [
     (3, 5, 7),
@@ -108,3 +109,22 @@ def test_the_sums_are_the_same_with_any_number_of_threads(rng):
             sums.append((ds.tobytes(), db.tobytes()))
         numba.set_num_threads(before)
         assert len(set(sums)) == 1
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    wide = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"atol": 1e-10}
+    for shape in [(41, 3, 7), (1, 1, 1), (6, 3, 1), (5, 2, 1651), (0, 3, 4), (2, 0, 1), (2, 3, 0)]:
+        x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        s, b = (rng.standard_normal(shape[1]).astype(dtype) for _ in range(2))
+        for has_s, has_b, keep in product([True, False], repeat=3):
+            args = pick(has_s, s), pick(has_b, b)
+            y, kept = np.full_like(x, 7), pick(keep, np.full_like(x, 7))
+            yield Case(ops.scale, (x, *args, y, kept), f"{shape}")
+            yield Case(ops.scale, (x, *args, x, kept), f"{shape} in place")
+            dx, ds, db = np.full_like(x, 7), np.ones(shape[1], dtype), np.full(shape[1], 2, dtype)
+            args = x, pick(has_s, s), dy, dx, pick(has_b, ds), pick(keep, db)
+            yield Case(ops.scale_grad, args, f"{shape}", **wide)
+        yield Case(ops.scale_grad, (None, s, dy, dy, None, db), f"{shape} in place", **wide)
+        yield Case(ops.scale_grad, (None, None, dy, dy, None, None), f"{shape} in place")
+        yield Case(ops.scale_grad, (x, s, dy, None, ds, None), f"{shape}", **wide)

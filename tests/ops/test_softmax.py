@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import softmax as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [  # around the lanes of a row, the positions of a stretch, and what runs in parallel
     (3, 1, 1),
@@ -107,3 +108,35 @@ def test_sums_do_not_depend_on_the_number_of_threads(rng):
         totals.append(np.zeros(2))
         ops.softmax_loss.compiled(x, label, np.nan, x.copy(), totals[-1])
     np.testing.assert_array_equal(*totals)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close, one = tolerance(dtype), {"rtol": 1e-4, "atol": 1e-6}
+    # lanes: 1, 16 and 256 side by side; few positions of many classes; neighbours; rounds
+    for shape in [(1, 1, 1), (5, 10, 1), (3, 701, 1), (2, 37, 3), (3, 5, 301), (200, 12, 1)]:
+        outer, classes, inner = shape
+        x, dy = (rng.standard_normal(shape) * 3).astype(dtype), rng.standard_normal(shape)
+        y, dy = np.full_like(x, 7), dy.astype(dtype)
+        yield Case(ops.softmax, (x, y), f"{shape}", **close)
+        yield Case(ops.softmax, (x, x), f"{shape} in place", **close)
+        yield Case(ops.softmax, (x * 40, y), f"{shape} far apart", **close)
+        prob = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+        yield Case(ops.softmax_grad, (prob, dy, y), f"{shape}", **one)
+        yield Case(ops.softmax_grad, (prob, dy, dy), f"{shape} in place", **one)
+        for ignore in (np.nan, 0.0, 255.0):
+            label = (rng.integers(0, classes, (outer, inner)) + 0.75).astype(dtype)
+            label.reshape(-1)[::3] = 0 if np.isnan(ignore) else ignore
+            args = x, label, ignore, y, np.full(2, 7.0)
+            yield Case(ops.softmax_loss, args, f"{shape} {ignore}", **close)
+            for factor in (0.7, np.array(0.7), np.array(0.7, np.float32)):
+                args = prob, label, ignore, factor, y
+                yield Case(ops.softmax_loss_grad, args, f"{shape} {ignore}", **close)
+            for bad in (-1, classes, np.nan, np.inf, 1e30):
+                wrong = label.copy()
+                wrong.reshape(-1)[outer * inner // 2 :] = bad
+                args = x, wrong, ignore, y, np.full(2, 7.0)
+                yield Case(ops.softmax_loss, args, f"{shape} {ignore} {bad}", **close)
+    empty = np.empty((0, 3, 4), dtype), np.empty((0, 4), dtype)
+    args = *empty, np.nan, np.empty((0, 3, 4), dtype), np.full(2, 7.0)
+    yield Case(ops.softmax_loss, args, "none")

@@ -8,6 +8,7 @@ import pytest
 from minicaffe.ops import update
 from minicaffe.ops.dispatch import OPS
 from tests import fake_cupy
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(1,), (3, 5), (70, 1009), (2, 65536)]  # below, around and above a task's share
 
@@ -144,3 +145,24 @@ def test_trust_ratio(device, w, g, l2, l1, expected):
     ratio = update.trust_ratio(device.xp, w, g, 0.5, l2, l1, 0.1)
     assert type(ratio).__module__ == type(w).__module__  # still where w is
     assert float(ratio) == pytest.approx(expected, rel=1e-6)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {}
+    for name, (_, constants) in STEPS.items():
+        for shape in [(1,), (3, 5), (2, 1031)]:
+            for l2, l1 in [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2)]:
+                arrays = arrays_of(rng, name, shape, dtype)
+                yield Case(op_of(name), (*arrays, 0.5, l2, l1, *constants), name, **close)
+                rate, *others = constants  # and read by the kernel
+                kept = np.array(0.5), l2, l1, np.array(rate), *others
+                yield Case(op_of(name), (*arrays, *kept), f"{name}, kept", **close)
+    arrays = arrays_of(rng, "adam", (3, 5), dtype)
+    kept = [np.array(value) for value in (1e-3, 0.04, 0.03)]
+    args = *arrays, 0.5, 0.0, 0.0, 0.1, 0.9, 0.99, *kept
+    yield Case(update.adam, args, "adam, all kept", **close)
+    for count in (1, 300, 40_001):
+        x = rng.standard_normal(count).astype(dtype)
+        yield Case(update.sum_of_squares, (x,), f"{count}", rtol=1e-12)
+    yield Case(update.sum_of_squares, (np.full(3, 1e30, dtype),), rtol=1e-12)

@@ -1,0 +1,14 @@
+"""Layers that forks and models have as Python modules: here for definitions that name them.
+
+Where a definition's module cannot be imported, ``layers.python`` looks here; a user's own module
+of the name goes first.
+"""
+
+from __future__ import annotations
+
+# (module, layer) as definitions name them -> where the class is
+BUILT_IN: dict[tuple[str, str], str] = {
+    ("spatial_dropout", "SpatialDropoutLayer"): (
+        "minicaffe.python_layers.spatial_dropout:SpatialDropoutLayer"
+    ),
+}

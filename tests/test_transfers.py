@@ -1,0 +1,294 @@
+"""What crosses the bus: a step on a device waits for nothing but its data and the displayed loss.
+
+On the stand-in for CuPy, which counts. Every layer type and every solver runs on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+
+from minicaffe.device import Device
+from minicaffe.layers import layer_classes
+from minicaffe.net import Net
+from minicaffe.proto import minicaffe_pb2 as pb
+from minicaffe.proto.text import read_net
+from minicaffe.solver import Solver
+from minicaffe.solvers import rule_classes
+from tests import fake_cuda, fake_cupy
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def data(name):
+    return (GOLDEN / "data" / f"{name}.prototxt").read_text()
+
+
+OTHERS = {  # types that no net in golden/layers has
+    "Data": data("data_lmdb"),
+    "HDF5Data": data("hdf5_data"),
+    "ImageData": data("image_data"),
+    "WindowData": """layer { name: "it" type: "WindowData" top: "x" top: "t"
+      transform_param { crop_size: 5 }
+      window_data_param { source: "windows.txt" batch_size: 4 fg_threshold: 0.5 bg_threshold: 0.5
+        fg_fraction: 0.5 } }""",
+    "DummyData": """layer { name: "it" type: "DummyData" top: "x" dummy_data_param {
+      shape { dim: 3 dim: 4 } data_filler { type: "gaussian" } } }""",
+    "MemoryData": """layer { name: "it" type: "MemoryData" top: "x" top: "t" memory_data_param {
+      batch_size: 2 channels: 3 height: 4 width: 5 } }""",
+    "Parameter": """layer { name: "it" type: "Parameter" top: "x" param { lr_mult: 1 }
+      parameter_param { shape { dim: 3 } } }
+      layer { name: "loss" type: "Reduction" bottom: "x" top: "loss" loss_weight: 1 }""",
+    "Silence": """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 3 } } }
+      layer { name: "it" type: "Silence" bottom: "x" }""",
+    "HDF5Output": """layer { name: "in" type: "Input" top: "x" top: "t"
+      input_param { shape { dim: 3 } } }
+      layer { name: "it" type: "HDF5Output" bottom: "x" bottom: "t"
+      hdf5_output_param { file_name: "FOLDER/out.h5" } }""",
+    "Python": """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 3 } } }
+      layer { name: "it" type: "Python" bottom: "x" top: "y"
+      python_param { module: "tests.doubling" layer: "Doubling" } }""",
+    "ROIPooling": """layer { name: "in" type: "Input" top: "x" top: "r"
+      input_param { shape { dim: 1 dim: 2 dim: 6 dim: 8 } shape { dim: 3 dim: 5 } } }
+      layer { name: "it" type: "ROIPooling" bottom: "x" bottom: "r" top: "y"
+      roi_pooling_param { pooled_h: 2 pooled_w: 3 } }""",
+}
+OTHERS |= {
+    kind: f"""layer {{ name: "in" type: "Input" top: "x" top: "cont"
+      input_param {{ shape {{ dim: 4 dim: 2 dim: 3 }} shape {{ dim: 4 dim: 2 }} }} }}
+      layer {{ name: "it" type: "{kind}" bottom: "x" bottom: "cont" top: "y"
+      recurrent_param {{ num_output: 5 }} }}"""
+    for kind in ("GRU", "MGU")
+}
+OTHERS |= {
+    kind: f"""layer {{ name: "in" type: "Input" top: "x"
+      input_param {{ shape {{ dim: 2 dim: 3 dim: 4 dim: 5 }} }} }}
+      layer {{ name: "it" type: "{kind}" bottom: "x" top: "y" {fields} }}"""
+    for kind, fields in {
+        "BN": "",
+        "Normalize": "",
+        "Permute": "permute_param { order: 0 order: 2 order: 3 order: 1 }",
+        "ReLU6": "",
+        "SpatialDropout": "",
+        "Upsample": "upsample_param { scale: 2 }",
+    }.items()
+}
+# what a type brings to the host, and why
+WAITING = {
+    "Filter": "how many items are selected",
+    "HDF5Output": "what it writes",
+    "Python": "code of the user's computes with NumPy",
+    "Embed": "which rows are the last of their index",
+    "BatchReindex": "likewise",
+}
+
+
+def nets():
+    """Every layer type: the text of a net with it, its phase, and its inputs."""
+    found = dict(OTHERS)
+    for path in sorted((GOLDEN / "layers").glob("*.prototxt")):
+        for layer in read_net(path).layer:
+            found.setdefault(layer.type, path)
+    return found
+
+
+@pytest.fixture
+def fake():
+    return Device(fake_cupy, 0, np.random.default_rng(1701))
+
+
+def build(source, device, folder):
+    if isinstance(source, str):
+        text = source.replace("FOLDER", str(folder))
+        net = Net(text_format.Parse(text, pb.NetParameter(force_backward=True)), device=device)
+        for step in net.steps:
+            if step.layer.type == "MemoryData":
+                batches = np.ones((4, 3, 4, 5), np.float32), np.ones(4, np.float32)
+                step.layer.set_input_arrays(*batches)
+        return net
+    arrays = dict(np.load(source.with_suffix(".npz")))
+    state = pb.NetState(phase=pb.Phase.Value(str(arrays["phase"])))
+    definition = read_net(source)
+    definition.force_backward = True
+    net = Net(definition, state, device)
+    for key, value in arrays.items():
+        if key.startswith("in/"):
+            net.blobs[key[3:]].data[...] = device.xp.asarray(value)
+    return net
+
+
+def test_every_type_has_a_net():
+    assert set(nets()) <= set(layer_classes())
+    missing = sorted(set(layer_classes()) - set(nets()))
+    if missing:
+        pytest.skip(f"OTHERS has no net yet with {', '.join(missing)}")
+
+
+@pytest.mark.parametrize("kind", sorted(nets()))
+def test_every_layer_type(kind, fake, tmp_path, monkeypatch):
+    monkeypatch.chdir(GOLDEN / "data")
+    net = build(nets()[kind], fake, tmp_path)
+    assert kind in {step.layer.type for step in net.steps}
+    try:
+        with fake.host.deferring(), fake_cuda.counted() as all_counts:
+            for _ in range(2):  # what is made at first sight is there in the second
+                with fake_cuda.counted() as counts:
+                    net.forward()
+                    net.clear_param_diffs()
+                    net.backward()
+        fake.host.look()
+    finally:
+        net.close()
+    assert bool(counts.to_host) == (kind in WAITING), WAITING.get(kind, "it goes ahead")
+    makes_data = any(not s.bottom and (s.layer.reads_data or "Data" in kind) for s in net.steps)
+    assert bool(all_counts.to_device) == (makes_data or kind == "Python")
+    for step in net.steps:
+        for blob in (*step.bottom, *step.top, *step.layer.blobs):
+            assert isinstance(blob.data, fake_cupy.ndarray)
+            assert isinstance(blob.diff, fake_cupy.ndarray)
+
+
+def test_types_that_wait_say_so():
+    """Those that only a recording's failure would find, the log names by what they do."""
+    says = {k for k, c in layer_classes().items() if c.waits or c.runs_user_code}
+    assert says >= {"Filter", "HDF5Output", "Python"}
+    assert says.isdisjoint(set(nets()) - set(WAITING))
+
+
+TOP = """
+layer { name: "data" type: "DummyData" top: "x" top: "t" dummy_data_param {
+  shape { dim: 4 dim: 2 dim: 12 dim: 12 } shape { dim: 4 }
+  data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } } }
+"""
+END = """
+layer { name: "ip" type: "InnerProduct" bottom: "h" top: "y"
+  inner_product_param { num_output: 3 weight_filler { type: "gaussian" std: 0.1 } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "t" top: "loss" }
+layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "t" top: "acc" }
+"""
+CONVOLUTION = """
+layer { name: "conv" type: "Convolution" bottom: "x" top: "h"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
+"""
+POOLING = """
+layer { name: "pool" type: "Pooling" bottom: "h" top: "h1"
+  pooling_param { kernel_size: 2 stride: 2 pool: MAX } }
+"""
+NETS = {
+    "lenet": TOP
+    + CONVOLUTION
+    + POOLING
+    + """
+layer { name: "conv2" type: "Convolution" bottom: "h1" top: "h2"
+  convolution_param { num_output: 5 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "pool2" type: "Pooling" bottom: "h2" top: "h3"
+  pooling_param { kernel_size: 2 stride: 2 pool: MAX } }
+layer { name: "ip1" type: "InnerProduct" bottom: "h3" top: "h4"
+  inner_product_param { num_output: 6 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "h4" top: "h4" }
+"""
+    + END.replace('"h"', '"h4"'),
+    "norm": TOP
+    + CONVOLUTION
+    + """
+layer { name: "bn" type: "BatchNorm" bottom: "h" top: "h" }
+layer { name: "scale" type: "Scale" bottom: "h" top: "h" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "h" top: "h" }
+layer { name: "lrn" type: "LRN" bottom: "h" top: "n" }
+"""
+    + END.replace('"h"', '"n"'),
+    "random": TOP
+    + CONVOLUTION
+    + POOLING.replace("MAX", "STOCHASTIC")
+    + """
+layer { name: "drop" type: "Dropout" bottom: "h1" top: "h1" }
+layer { name: "drop2" type: "Dropout" bottom: "h1" top: "h2" dropout_param { dropout_ratio: 0.2 } }
+"""
+    + END.replace('"h"', '"h2"'),
+    "lstm": """
+layer { name: "data" type: "DummyData" top: "x" top: "cont" top: "t" dummy_data_param {
+  shape { dim: 5 dim: 3 dim: 4 } shape { dim: 5 dim: 3 } shape { dim: 5 dim: 3 }
+  data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 }
+  data_filler { type: "constant" value: 2 } } }
+layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h" recurrent_param {
+  num_output: 6 weight_filler { type: "uniform" min: -0.1 max: 0.1 } } }
+"""
+    + END.replace("num_output: 3", "num_output: 3 axis: 2")
+    .replace('top: "loss"', 'top: "loss" softmax_param { axis: 2 }')
+    .replace('top: "acc"', 'top: "acc" accuracy_param { axis: 2 }'),
+    "losses": TOP
+    + CONVOLUTION
+    + """
+layer { name: "ip" type: "InnerProduct" bottom: "h" top: "y"
+  inner_product_param { num_output: 3 weight_filler { type: "gaussian" std: 0.1 } } }
+layer { name: "one" type: "InnerProduct" bottom: "h" top: "y1"
+  inner_product_param { num_output: 1 weight_filler { type: "gaussian" std: 0.1 } } }
+layer { name: "soft" type: "Softmax" bottom: "y" top: "p" }
+layer { name: "hinge" type: "HingeLoss" bottom: "y" bottom: "t" top: "l1"
+  loss_weight: 0.1 }
+layer { name: "log" type: "MultinomialLogisticLoss" bottom: "p" bottom: "t" top: "l2"
+  loss_weight: 0.1 }
+layer { name: "sig" type: "SigmoidCrossEntropyLoss" bottom: "y1" bottom: "t" top: "l3"
+  loss_weight: 0.1 }
+layer { name: "euc" type: "EuclideanLoss" bottom: "y1" bottom: "t" top: "l4"
+  loss_weight: 0.1 }
+layer { name: "con" type: "ContrastiveLoss" bottom: "y" bottom: "p" bottom: "t" top: "l5"
+  loss_weight: 0.1 }
+layer { name: "prob" type: "SoftmaxWithLoss" bottom: "y" bottom: "t" top: "l6"
+  loss_weight: 0.1 }
+layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "t" top: "acc" top: "each" }
+""",
+}
+BASE = """base_lr: 0.05 random_seed: 3 lr_policy: "exp" gamma: 0.9 max_iter: 20 weight_decay: 0.01
+snapshot_after_train: false """
+
+
+def make(net, text="", device=None):
+    param = text_format.Parse(BASE + text, pb.SolverParameter())
+    text_format.Parse(net, param.net_param)
+    return Solver(param, device or Device(fake_cupy, 0, np.random.default_rng(1)))
+
+
+def count_steps(solver, number, each=lambda: None):
+    """What each of ``number`` iterations brings over the bus, without the look at its end."""
+    result = []
+    for _ in range(number):
+        each()
+        with fake_cuda.counted() as counts:
+            solver.net.clear_param_diffs()
+            solver._iterate()
+        result.append(counts)
+    return result
+
+
+@pytest.mark.parametrize("recorded", ["0", "1"])
+@pytest.mark.parametrize("name", NETS)
+def test_a_step_brings_over_its_batch_alone(name, recorded, monkeypatch):
+    monkeypatch.setenv("MINICAFFE_CUDA_GRAPH", recorded)
+    solver = make(NETS[name], 'type: "SGD" momentum: 0.9 clip_gradients: 1')
+    batch = solver.net.blobs["x"].data.nbytes
+    for counts in count_steps(solver, 5):
+        assert (counts.to_host, counts.to_device, counts.to_device_bytes) == (0, 1, batch)
+
+
+def test_a_displayed_step_brings_back_the_loss_and_the_outputs(monkeypatch):
+    solver = make(NETS["lenet"], 'type: "SGD" display: 2')
+    counts = count_steps(solver, 6)
+    assert [each.to_host for each in counts[1::2]] == [0, 0, 0]
+    for each in counts[::2]:
+        notes = 2 * 16  # a label's place and value, of the loss and of the accuracy
+        assert (each.to_host, each.to_host_bytes) == (4, 4 + 8 + notes)
+
+
+@pytest.mark.parametrize("rule", sorted(rule_classes()))
+def test_every_solver_waits_for_nothing(rule):
+    solver = make(NETS["lenet"], f'type: "{rule}" iter_size: 2')
+    before = [param.blob.data.get() for param in solver.net.params]
+    counts = count_steps(solver, 4)
+    assert [each.to_host for each in counts] == [0] * 4
+    assert [each.to_device for each in counts] == [2] * 4
+    for param, array in zip(solver.net.params, before, strict=True):
+        assert not np.array_equal(param.blob.data.get(), array)

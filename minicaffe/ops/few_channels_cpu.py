@@ -95,7 +95,7 @@ def _plan(x_shape, y_shape, window):
     space += -space % LANES
     offsets = np.array(taps, np.int64) * np.dtype(np.float32).itemsize
     sizes = *x_shape, *y_shape[1:], len(taps), *window.stride, *window.pad
-    return _Plan(*sizes, extent, down, rows, line, results, space), offsets
+    return _Plan._make((*sizes, extent, down, rows, line, results, space)), offsets
 
 
 def _sums(vectors):

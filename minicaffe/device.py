@@ -14,7 +14,6 @@ from minicaffe.errors import DeviceError
 from minicaffe.host import Host
 
 Array = Any  # numpy.ndarray or cupy.ndarray; they share no base class
-PRECISIONS = ("fp32", "tf32", "bf16")
 
 _APART = 1024  # bytes on each side of an array
 _LINE = 64  # bytes in a cache line
@@ -31,7 +30,7 @@ class Device:
             that one seed gives the same run on every device, and its state can be saved.
         shapes_only: what is built is looked at and never run: parameters are not filled, and
             nothing is written.
-        precision: how exactly a GPU multiplies float32, one of ``PRECISIONS``; ``ops.products``
+        precision: how exactly a GPU multiplies float32, one of ``precision``'s; ``ops.products``
             says what they are. What is kept is float32 always.
         host: lends it numbers, and looks at what it has found in the data.
     """

@@ -23,7 +23,7 @@ FOLDERS = {
 
 # from the bottom up: a module imports from its own rank and below
 RANKS = [
-    ["errors", "glog", "proto", "files", "columns", "host"],
+    ["errors", "glog", "proto", "files", "columns", "host", "precision"],
     ["net_functions", "net_spec"],
     ["device", "gpus", "blob", "blob_proto", "fillers", "hdf5", "hdf5_writer", "stored"],
     ["ops"],

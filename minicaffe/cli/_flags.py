@@ -6,8 +6,8 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from minicaffe.device import PRECISIONS
 from minicaffe.errors import MinicaffeError
+from minicaffe.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from minicaffe.proto.minicaffe_pb2 import NetState

@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     cls = classes[args.type]
     doc = inspect.cleandoc(cls.__doc__ or "").replace("``", "").replace("\\*", "*")
     doc = doc.partition("\n\nAttributes:")[0]  # for who reads the code
-    console.print(f"{args.type} ({cls.origin})\n\n{doc}", markup=False, highlight=False, soft_wrap=True)
+    text = f"{args.type} ({cls.origin})\n\n{doc}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
     for message in dict.fromkeys(re.findall(r"\b\w+_param\b", cls.__doc__ or "")):
         if (parameters := _parameters(message)) is not None:
             console.print()

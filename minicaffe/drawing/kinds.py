@@ -14,6 +14,7 @@ FILLS = {
     "join and split": "#ffe29b",
     "shape": "#d6d9dc",
     "arithmetic": "#c3e7e9",
+    "detection": "#cfc7a9",
     "loss": "#f4aeb0",
     "measure": "#f7c9d3",
     "Python": "#ecd2a4",
@@ -23,17 +24,30 @@ FILLS = {
 
 _TYPES = {
     "data": "Data DummyData HDF5Data ImageData Input MemoryData Parameter WindowData AnnotatedData",
-    "convolution": "Convolution Deconvolution Im2col ConvolutionDepthwise DepthwiseConvolution",
+    "convolution": (
+        "Convolution Deconvolution Im2col ConvolutionDepthwise DepthwiseConvolution LCCL"
+    ),
     "inner product": "InnerProduct Embed",
-    "recurrent": "LSTM LSTMUnit RNN Recurrent",
+    "recurrent": "ContinuationIndicator GRU LSTM LSTMUnit MGU RNN Recurrent",
     "pooling": "Pooling SPP ROIPooling PSROIPooling",
-    "activation": "AbsVal BNLL Clip ELU PReLU ReLU ReLU6 Sigmoid Softmax Swish TanH Threshold",
+    "activation": (
+        "AbsVal ApproximateBinaryClamping BNLL BinaryActivation Clip ELU FixedPoint Maxout PReLU "
+        "ReLU ReLU6 Sigmoid Softmax Swish TanH TemperatureSoftmax Threshold"
+    ),
     "normalisation": "BN BatchNorm Bias LRN MVN Normalize Scale",
-    "dropout": "Dropout",
-    "join and split": "Concat Eltwise Slice Split",
-    "shape": "BatchReindex Crop Filter Flatten Interp Permute Reshape Tile Upsample",
-    "arithmetic": "Exp Log Power Reduction",
-    "measure": "Accuracy ArgMax HDF5Output Silence",
+    "dropout": "Dropout SpatialDropout StochasticDepth",
+    "join and split": "Axpy ChannelScale Concat Eltwise Slice Split",
+    "shape": (
+        "BatchReindex Crop Filter Flatten Interp Permute Reorg Reshape ShuffleChannel "
+        "SpatialTransformer Tile Upsample"
+    ),
+    "arithmetic": "Exp Gram Log Power Reduction",
+    "detection": (
+        "BoxAnnotatorOHEM DetectionOutput PriorBox Proposal YoloDetectionOutput "
+        "Yolov3DetectionOutput"
+    ),
+    "loss": "Yolov3",
+    "measure": "Accuracy ArgMax DetectionEvaluate HDF5Output Silence",
     "Python": "Python",
 }
 _KINDS = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from minicaffe.device import PRECISIONS, Device
+from minicaffe.device import Device
 from minicaffe.errors import DeviceError
+from minicaffe.precision import PRECISIONS
 
 Asking = AbstractContextManager[None]
 

@@ -25,10 +25,10 @@ def test_phases_that_differ():
 
 
 def test_after_a_layer_of_unknown_type_there_are_none():
-    text = nets.CHAIN + 'layer { name: "p" type: "Permute" bottom: "conv" top: "p" }'
+    text = nets.CHAIN + 'layer { name: "p" type: "Unheard" bottom: "conv" top: "p" }'
     text += 'layer { name: "r" type: "ReLU" bottom: "p" top: "r" }'
     shapes = shapes_of(nets.net(text), BOTH[1:])
-    assert shapes.notes == ["no shapes after layers of unknown type: Permute"]
+    assert shapes.notes == ["no shapes after layers of unknown type: Unheard"]
     assert shapes.text(5, "ip") == "2x5"
     assert shapes.text(7, "r") == ""
     assert shapes.parameters is None

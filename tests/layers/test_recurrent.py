@@ -1,4 +1,4 @@
-"""What LSTM, RNN, GRU and MGU share: the state that is carried over, what gets a gradient, refusals."""
+"""What LSTM, RNN, GRU and MGU share: the carried state, what gets a gradient, refusals."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_every_kind_has_a_colour():
         ("SoftmaxWithLoss", "loss"),
         ("ImageGtData", "data"),
         ("SyncBatchNorm", "normalisation"),
-        ("DetectionOutput", "other"),
+        ("RegionOutput", "other"),
         ("", "other"),
     ],
 )

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 from minicaffe.errors import PrototxtError
 from minicaffe.proto import files
 from minicaffe.proto.files import StrPath
+from minicaffe.proto.fork_wire import with_our_numbers
 from minicaffe.proto.minicaffe_pb2 import (
     BlobProto,
     BlobProtoVector,
@@ -39,6 +40,8 @@ _NAMES: dict[type[Message], str] = {
 def read(path: StrPath, message_type: type[M]) -> M:
     """The message that the binary file ``path`` holds; fields of Caffe's forks stay in it.
 
+    In a net, those of layers that are here too are where our schema has them (``fork_wire``).
+
     Raises:
         PrototxtError: there is no such file, it is of 2 GB or more, cut short, damaged, made to
             fill the memory, or something else than a ``message_type``.
@@ -50,6 +53,8 @@ def read(path: StrPath, message_type: type[M]) -> M:
             "hundred bytes of memory",
             str(path),
         )
+    if message_type is NetParameter:
+        data = with_our_numbers(data)
     message = _decode(data, message_type)
     if message is None:
         raise PrototxtError(_why_not(data, message_type), str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -34,6 +35,67 @@ class Survey(NamedTuple):
     foreign: int
     last: int
     end: int
+
+
+class Field(NamedTuple):
+    """Where a field lies in the bytes of its message.
+
+    Attributes:
+        number: of the field.
+        wire_type: how its value is stored.
+        at: where it starts, with its tag.
+        body: behind the tag.
+        start: where its value starts: behind the length, where it has one.
+        end: where it ends.
+    """
+
+    number: int
+    wire_type: int
+    at: int
+    body: int
+    start: int
+    end: int
+
+    @property
+    def has_length(self) -> bool:
+        """It is a message, or bytes, or a string, or packed numbers."""
+        return self.wire_type == _LENGTH
+
+
+def outermost(data: bytes | memoryview) -> Iterator[Field]:
+    """The outermost fields of the message ``data``, until one makes no sense or is cut short."""
+    at = 0
+    while at < len(data):
+        tag, body = _varint(data, at)
+        number, wire_type = tag >> 3, tag & 7
+        start = end = body
+        if wire_type == _VARINT:
+            _, end = _varint(data, body)
+        elif wire_type == _LENGTH:
+            length, start = _varint(data, body)
+            end = start + length
+        elif wire_type in _FIXED:
+            end = body + _FIXED[wire_type]
+        else:
+            return
+        if not number or end > len(data):
+            return
+        yield Field(number, wire_type, at, body, start, end)
+        at = end
+
+
+def tagged(number: int, value: bytes) -> bytes:
+    """The field ``number`` with ``value``, a message or bytes."""
+    return varint(number << 3 | _LENGTH) + varint(len(value)) + value
+
+
+def varint(number: int) -> bytes:
+    """A number from 0 up, seven bits a byte, the lowest first."""
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*result, number])
 
 
 def survey(data: bytes, message_type: type[Message]) -> Survey:
@@ -104,7 +166,7 @@ def _grows(descriptor: Any) -> bool:
     )
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """The number at ``at`` and where it ends: past the end of ``data`` if it is cut short."""
     value = 0
     for i, byte in enumerate(data[at : at + 10]):

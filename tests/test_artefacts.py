@@ -17,7 +17,7 @@ from minicaffe.proto.minicaffe_pb2 import TEST, BlobProto, NetParameter, NetStat
 from minicaffe.proto.text import read_net
 from minicaffe.weights import load_weights, net_to_proto, save_weights
 from tests.artefacts.lines import CARRIED, FOLDER, compute, params, with_inputs
-from tests.artefacts.models import FORKS, FORKS_REFS, MODELS, WRITTEN
+from tests.artefacts.models import FORKS, MODELS, SSD, WRITTEN
 
 BY_NAME = {model.name: model for model in MODELS}
 V1, HDF5 = BY_NAME["v1_lenet"], BY_NAME["h5_m4"]
@@ -47,6 +47,7 @@ def test_the_table_is_sound():
     assert len(BY_NAME) == len(MODELS)
     carried = [model for model in MODELS if not model.missing(CARRIED)]
     assert len(carried) == 16
+    carried += [model for model in SSD if not model.missing(CARRIED)]
     kept = {name for model in carried for name in model.files()}
     kept |= {
         "README.md",
@@ -210,9 +211,9 @@ def test_a_train_val_net_tests_with_the_weights_of_its_deploy(device):
 def test_the_folder_is_the_collection():
     """A mistyped path would skip every case; references that no line knows would go unread."""
     here = {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/refs/*.npz")}
-    known = {model.refs for model in MODELS if isinstance(model.refs, str)}
+    known = {model.refs for model in [*MODELS, *SSD] if isinstance(model.refs, str)}
     assert here
-    assert here <= known | FORKS_REFS
+    assert here <= known
 
 
 @pytest.mark.slow

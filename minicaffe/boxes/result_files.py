@@ -12,7 +12,7 @@ all in pixels, with two digits behind the point. ``name_size_file`` has a line f
 the order in which they come: name, height, width.
 
 After: the layer DetectionOutput of SSD's fork of Caffe. Differs: VOC's coordinates keep their
-digits behind the point; a file is complete or not there; what is missing is said at the start.
+digits behind the point; a file is complete or not there.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ class ResultFiles:
     Args:
         param: where and how.
 
+    What ``param`` names is read, and the folder made, with the first image: a definition can be
+    built, to be looked at, where these are not.
+
     Raises:
-        LayerConfigError: ``param`` lacks something, or asks for what is not there.
-        MinicaffeError: a file that it names cannot be read.
+        LayerConfigError: ``param`` lacks something.
     """
 
     def __init__(self, param: SaveOutputParameter) -> None:
@@ -75,20 +77,9 @@ class ResultFiles:
                 f"output_format is {param.output_format!r}, expected {', '.join(_WRITERS)}"
             )
         self._param = param
-        self._names = read_label_map(param.label_map_file)
-        self._images = list(_names_and_sizes(param.name_size_file))
-        count = param.num_test_image or len(self._images)
-        if count > len(self._images):
-            raise LayerConfigError(
-                f"num_test_image is {count}, expected at most {len(self._images)}: "
-                f"{param.name_size_file} names no more"
-            )
-        del self._images[count:]
         self._folder = Path(param.output_directory)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"cannot be made: {error.strerror}", str(self._folder)) from error
+        self._names: dict[int, str] = {}
+        self._images: list[tuple[str, int, int]] = []
         self._rows: list[Row] = []
         self._seen = 0
 
@@ -99,9 +90,12 @@ class ResultFiles:
             found: (K, 6): label, score, and xmin, ymin, xmax, ymax as shares of what the net saw.
 
         Raises:
-            DataError: a label has no name.
-            WeightsError: it is the last image, and a file cannot be written.
+            LayerConfigError: it is the first image, and there are not as many as there should be.
+            MinicaffeError: it is the first image, and a file cannot be read or the folder not be
+                made; a label has no name; it is the last one, and a file cannot be written.
         """
+        if not self._images:
+            self._open()
         name, height, width = self._images[self._seen]
         resize = self._param.resize_param if self._param.HasField("resize_param") else None
         pixels = to_pixels(found[:, 2:].astype(np.float64), height, width, resize)
@@ -126,6 +120,22 @@ class ResultFiles:
                 f"{self._folder}: the results of {self._seen} images are not written, expected "
                 f"{len(self._images)}: do test_iter and batch_size cover all of them?",
             )
+
+    def _open(self) -> None:
+        param = self._param
+        self._names = read_label_map(param.label_map_file)
+        images = list(_names_and_sizes(param.name_size_file))
+        count = param.num_test_image or len(images)
+        if count > len(images):
+            raise LayerConfigError(
+                f"num_test_image is {count}, expected at most {len(images)}: "
+                f"{param.name_size_file} names no more"
+            )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"cannot be made: {error.strerror}", str(self._folder)) from error
+        self._images = images[:count]
 
     def _write(self) -> None:
         write = _WRITERS[self._param.output_format]

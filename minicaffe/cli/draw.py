@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("net", metavar="NET", help="the net's definition")
+    parser.add_argument("net", metavar="NET", help="the net's definition, or weights")
     parser.add_argument("out", metavar="OUT", help="the picture: .svg, .png, .dot or .html")
     parser.add_argument(
         "--rankdir",
@@ -79,15 +79,15 @@ def run(args: argparse.Namespace) -> int:
     """Draw."""
     from minicaffe.drawing.net_graph import graph_of
     from minicaffe.drawing.write import check_format, save
+    from minicaffe.proto.definition import read_definition
     from minicaffe.proto.minicaffe_pb2 import Phase
-    from minicaffe.proto.text import read_net
 
     if len(dict(args.input)) < len(args.input):
         raise MinicaffeError("--input names a blob twice, expected one shape for each")
     check_format(Path(args.out).suffix.removeprefix("."))
     _flags.apply_lenient(args)
     phase = None if args.phase == "ALL" else args.phase
-    net = read_net(args.net, phase=phase)
+    net = read_definition(args.net, phase=phase)
     if not net.name:
         net.name = Path(args.net).name
     graph = graph_of(

@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
     path = _flags.definition(args, "model")
 
     from minicaffe.cli._summary_table import show
+    from minicaffe.proto.definition import read_definition
     from minicaffe.proto.minicaffe_pb2 import NetState
-    from minicaffe.proto.text import read_net
     from minicaffe.summary import check_weights, summarize
 
     inputs = _flags.input_shapes(args)
-    definition = read_net(path, phase=args.phase)
+    definition = read_definition(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
     summary = summarize(definition, state, inputs)

@@ -173,7 +173,14 @@ WRITTEN = [
 # What needs layers of a fork: the first field and the first type that the original lacks.
 FORKS = {
     "enet_cityscapes/TimoSaemann_enet_deploy_final.prototxt": ("bn_param", "BN"),
-    "yufacedetect_ssd/yufacedetectnet-open-v1.prototxt": ("norm_param", "Normalize"),
-    "yufacedetect_ssd/yufacedetectnet-open-v2.prototxt": ("norm_param", "Normalize"),
 }
-FORKS_REFS = {"yufacedetect_ssd/refs/v1.npz", "yufacedetect_ssd/refs/v2.npz"}
+
+# Detectors of SSD's fork: tests/test_artefacts_ssd.py.
+SSD = [
+    Model(
+        f"yufacedetect_ssd/yufacedetectnet-open-{version}.prototxt",
+        f"yufacedetect_ssd/yufacedetectnet-open-{version}.caffemodel",
+        f"yufacedetect_ssd/refs/{version}.npz",
+    )
+    for version in ("v1", "v2")
+]

@@ -29,6 +29,8 @@ def test_classes_come_in_order_and_boxes_from_the_best_down():
 def test_keep_top_k_takes_the_first_of_equals():
     assert found(Rules(0.45, keep_top_k=2)) == [[3, 0.75], [3, 0.5]]
     assert found(Rules(0.45, keep_top_k=3)) == [[3, 0.75], [3, 0.5], [7, 0.5]]
+    # the fourth is of the first class again, and stands with it
+    assert found(Rules(0.5, keep_top_k=4)) == [[3, 0.75], [3, 0.5], [3, 0.25], [7, 0.5]]
     assert found(Rules(0.45, keep_top_k=0)) == []
     assert len(found(Rules(0.45, keep_top_k=-1))) == 4
 

@@ -109,17 +109,24 @@ def test_a_label_without_a_name(make):
 )
 def test_what_it_refuses(make, text, message):
     with pytest.raises(LayerConfigError, match=message):
-        ResultFiles(param(text))
+        ResultFiles(param(text)).add(NONE)
+
+
+def test_nothing_is_read_or_made_before_the_first_image(make, tmp_path):
+    files = make("VOC")
+    assert not (tmp_path / "new").exists()
+    files.add(NONE)
+    assert (tmp_path / "new" / "out").is_dir()
 
 
 def test_files_that_are_none(make, tmp_path):
     (tmp_path / "sizes.txt").write_text("a 40 200\nb 0 60\n")
     with pytest.raises(DataError, match=r"sizes.txt \(line 2\): is 'b 0 60', expected the name,"):
-        make("VOC")
+        make("VOC").add(NONE)
     (tmp_path / "sizes.txt").write_text("a 40 200\nb 10 60\n")
     (tmp_path / "new").write_text("a file")
     with pytest.raises(DataError, match=r"new/out: cannot be made"):
-        make("VOC")
+        make("VOC").add(NONE)
 
 
 BOX = np.array([[0.25, 0.25, 0.75, 1.5]])

@@ -14,9 +14,15 @@ from minicaffe.proto.minicaffe_pb2 import LayerParameter
 
 @pytest.mark.parametrize("layer_type", layer_classes())
 def test_docstring_says_what_is_needed(layer_type):
-    doc = layer_classes()[layer_type].__doc__ or ""
-    for section in ("Shapes", "Definition:", "After: src/caffe/layers/"):
-        assert section in doc
+    cls = layer_classes()[layer_type]
+    after = "After: src/caffe/layers/" if cls.origin == "Caffe 1.0" else "After: "
+    for section in ("Shapes", "Definition:", after):
+        assert section in (cls.__doc__ or "")
+
+
+def test_caffes_types_are_61():
+    types = [name for name, cls in layer_classes().items() if cls.origin == "Caffe 1.0"]
+    assert len(types) == 61
 
 
 def test_one_type_a_module():
@@ -37,4 +43,4 @@ def test_unknown_type_names_the_closest():
 
 def test_a_type_of_a_fork_is_not_taken_for_a_misspelt_one():
     with pytest.raises(UnknownLayerTypeError, match=r"unknown type: .* a fork of Caffe may have"):
-        create_layer(LayerParameter(name="p", type="Permute"), cpu())
+        create_layer(LayerParameter(name="p", type="MultiStageMeanfield"), cpu())

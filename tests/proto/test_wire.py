@@ -50,3 +50,24 @@ def test_groups_hide_nothing():
 @given(st.binary(max_size=60))
 def test_any_bytes_are_counted(data):
     assert not wire.exceeds(data, NetParameter, 60)
+
+
+def test_outermost_fields_are_found_until_one_makes_no_sense():
+    data = b"\x0a\x02ab" + b"\x10\xac\x02" + b"\x1d1234" + b"\x92\x7d\x00" + b"\x00"
+    found = list(wire.outermost(data))
+    assert [(f.number, f.at, f.body, f.start, f.end) for f in found] == [
+        (1, 0, 1, 2, 4),
+        (2, 4, 5, 5, 7),
+        (3, 7, 8, 8, 12),
+        (2002, 12, 14, 15, 15),
+    ]
+    assert [f.has_length for f in found] == [True, False, False, True]
+    assert list(wire.outermost(data[:3])) == []
+    assert len(list(wire.outermost(memoryview(data)[:9]))) == 2
+
+
+@given(st.integers(1, 2**29 - 1), st.binary(max_size=300))
+def test_a_field_that_is_written_is_found(number, value):
+    data = wire.tagged(number, value)
+    (found,) = wire.outermost(data)
+    assert (found.number, data[found.start : found.end]) == (number, value)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
+from minicaffe.fillers import constant
+from minicaffe.layers._channel_norm import ChannelNorm
 from minicaffe.layers.base import Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import batch_norm as ops
@@ -27,12 +29,16 @@ class BatchNorm(Layer):
     Shapes:
         bottom[0]  x  (N, C, \\*any); no axis empty
         top[0]     y  as x; may be x itself
-    Blobs, no solver's to change; their lr_mult is 0 and may be given as nothing else:
+    Blobs, of which the first three are no solver's to change; their lr_mult is 0 and may be given
+    as nothing else:
         [0]  mean      (C,)
         [1]  variance  (C,)
         [2]  weight    (1,)
+        [3]  factor    (C,)  ``scale_filler``, 1 if unset; where ``scale_bias``
+        [4]  offset    (C,)  ``bias_filler``; where ``scale_bias``
     Definition: ``batch_norm_param``. There is no factor and no offset: a Scale layer with
-    ``bias_term: true`` goes behind.
+    ``bias_term: true`` goes behind. Or, as NVIDIA's fork has it, ``scale_bias: true``: then
+    ``y = factor (x - mean) / sqrt(variance + eps) + offset``.
     After: src/caffe/layers/batch_norm_layer.cpp (S. Ioffe, C. Szegedy, "Batch normalization:
     accelerating deep network training by reducing internal covariate shift", 2015).
 
@@ -54,7 +60,12 @@ class BatchNorm(Layer):
         for shape in [(self._channels,), (self._channels,), (1,)]:
             self.add_param(shape, FillerParameter(value=0))
         self._fix_learning_rates()
-        self.param_propagate_down = [False] * len(self.blobs)
+        self.param_propagate_down = [False] * len(self.param_propagate_down)
+        if self.learns:
+            param = self.param.batch_norm_param
+            filler = param.scale_filler if param.HasField("scale_filler") else constant(1)
+            self.add_param((self._channels,), filler)
+            self.add_param((self._channels,), param.bias_filler)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -71,12 +82,25 @@ class BatchNorm(Layer):
             self.device.zeros(self._channels, self.dtype) for _ in range(4)
         )
         # backward reads x, which is gone from the bottom where the top is written over it
-        in_place = top[0] is bottom[0] and not self.uses_stored
+        in_place = top[0] is bottom[0] and not self.uses_stored and not self.learns
         self._kept = self.device.zeros(self.rows, self.dtype) if in_place else None
+        if self.learns:
+            self._norm = ChannelNorm(self, self.rows, 3, in_place=top[0] is bottom[0])
+            self.mean, self.variance, self.std = (
+                self._norm.mean,
+                self._norm.variance,
+                self._norm.std,
+            )
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data.reshape(self.rows), top[0].data.reshape(self.rows)
-        if self.uses_stored:
+        if self.learns and self.uses_stored:
+            self.load_stored()
+            self._norm.stored(x, y)
+        elif self.learns:
+            self._norm.batch(x, y, self.eps)
+            self.store()
+        elif self.uses_stored:
             self.load_stored()
             ops.normalize(self.xp, x, y, self.mean, self.std)
         else:
@@ -87,6 +111,10 @@ class BatchNorm(Layer):
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
+        if self.learns:
+            grad = self._norm.stored_grad if self.uses_stored else self._norm.batch_grad
+            grad(bottom[0].data, top[0].diff, bottom[0].diff if propagate_down[0] else None)
+            return
         if not propagate_down[0]:
             return
         dy, dx = top[0].diff.reshape(self.rows), bottom[0].diff.reshape(self.rows)
@@ -105,8 +133,13 @@ class BatchNorm(Layer):
         return self.param.phase == TEST
 
     @property
+    def learns(self) -> bool:
+        """Has a factor and an offset of its own: NVIDIA's."""
+        return self.param.batch_norm_param.scale_bias
+
+    @property
     def wants_own_top(self) -> bool:
-        return not self.uses_stored
+        return not self.uses_stored or self.learns
 
     @property
     def eps(self) -> float:
@@ -125,12 +158,13 @@ class BatchNorm(Layer):
         fraction = self.param.batch_norm_param.moving_average_fraction
         elements = self.rows[0] * self.rows[2]
         unbiased = elements / (elements - 1) if elements > 1 else 1.0
-        for blob, fresh in zip(self.blobs, (self.mean, self.variance * unbiased, 1), strict=True):
+        moments = self.mean, self.variance * unbiased, 1
+        for blob, fresh in zip(self.blobs[:3], moments, strict=True):
             blob.data[...] = blob.data * fraction + fresh
 
     def _fix_learning_rates(self) -> None:
         """No solver changes the statistics: as the original, put that in the definition."""
-        for index in range(len(self.blobs)):
+        for index in range(3):
             if index == len(self.param.param):
                 self.param.param.add(lr_mult=0, decay_mult=0)
             elif self.param.param[index].lr_mult != 0:

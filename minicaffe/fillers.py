@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import ceil, prod, sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ def check(shape: Sequence[int], param: FillerParameter) -> None:
         )
     if kind == "gaussian" and not param.std >= 0:
         raise LayerConfigError(f"filler std is {param.std:g}, expected at least 0")
+    if kind == "file" and not param.file:
+        raise LayerConfigError("filler file is missing, expected a text file of numbers")
     if kind in ("positive_unitball", "xavier", "msra") and not shape:
         raise ShapeError(f"a {kind} filler is given a blob of shape (), expected an axis or more")
     if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
@@ -104,6 +107,28 @@ def _constant(shape: Sequence[int], param: FillerParameter, rng: np.random.Gener
 
 def _uniform(shape: Sequence[int], param: FillerParameter, rng: np.random.Generator) -> HostArray:
     return _between(param.min, param.max, shape, rng)
+
+
+def _file(shape: Sequence[int], param: FillerParameter, rng: np.random.Generator) -> HostArray:
+    """The numbers of a text file in their order, whatever separates them.
+
+    Raises:
+        LayerConfigError: it cannot be read, or holds something else, or another number of them.
+    """
+    try:
+        words = Path(param.file).read_text(encoding="utf-8").replace(",", " ").split()
+        values = np.array(words, np.float32)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise LayerConfigError(
+            f"filler file is {param.file!r}, expected a text file of numbers: {reason}"
+        ) from error
+    if values.size != prod(shape):
+        raise LayerConfigError(
+            f"filler file {param.file!r} has {values.size} number(s), expected {prod(shape)} for "
+            f"a blob of shape {tuple(shape)}"
+        )
+    return values.reshape(shape)
 
 
 def _gaussian(shape: Sequence[int], param: FillerParameter, rng: np.random.Generator) -> HostArray:
@@ -156,6 +181,7 @@ def _normal(mean: float, std: float, shape: Sequence[int], rng: np.random.Genera
 FILLERS: dict[str, Filler] = {
     "bilinear": _bilinear,
     "constant": _constant,
+    "file": _file,  # of a fork: Spatial Transformer Networks' first grid
     "gaussian": _gaussian,
     "msra": _msra,  # He, Zhang, Ren, Sun, 2015
     "positive_unitball": _positive_unitball,

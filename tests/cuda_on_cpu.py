@@ -58,6 +58,11 @@ template <typename A, typename B> static std::common_type_t<A, B> max(A a, B b) 
 }
 static float rsqrt(float x) { return 1 / sqrt(x); }
 static double rsqrt(double x) { return 1 / sqrt(x); }
+template <typename V> static V atomicMax(V *at, V value) {
+    V old = *at;
+    if (old < value) *at = value;
+    return old;
+}
 template <typename V> static V atomicAdd(V *at, V value) { V old = *at; *at += value; return old; }
 static unsigned __umulhi(unsigned a, unsigned b) {
     return (unsigned)(((unsigned long long)a * b) >> 32);

@@ -23,6 +23,13 @@ def filled(device, text, shape=SHAPE, dtype=np.float64):
     return device.to_numpy(blob.data)
 
 
+@pytest.fixture
+def text_of(tmp_path):
+    """What a filler of a kind needs beside its type for 150 values."""
+    (tmp_path / "numbers.txt").write_text(" ".join(map(str, range(150))))
+    return lambda kind: f'type: "{kind}" file: "{tmp_path}/numbers.txt"'
+
+
 def assert_moments(values, mean, std):
     """Within 5 standard errors; those of the deviation hold for the normal, the widest here."""
     assert abs(values.mean() - mean) < 5 * std / np.sqrt(values.size)
@@ -107,15 +114,15 @@ def test_bilinear(device, size, line):
 
 
 @pytest.mark.parametrize("kind", FILLERS)
-def test_one_seed_gives_the_same_values_on_every_device_and_dtype(device, kind):
-    values = filled(device, f'type: "{kind}"', (3, 2, 5, 5))
-    again = filled(cpu(seed=1701), f'type: "{kind}"', (3, 2, 5, 5), np.float32)
+def test_one_seed_gives_the_same_values_on_every_device_and_dtype(device, kind, text_of):
+    values = filled(device, text_of(kind), (3, 2, 5, 5))
+    again = filled(cpu(seed=1701), text_of(kind), (3, 2, 5, 5), np.float32)
     np.testing.assert_allclose(values, again, rtol=1e-7)
 
 
 @pytest.mark.parametrize("kind", FILLERS)
-def test_an_empty_blob_takes_any(device, kind):
-    assert filled(device, f'type: "{kind}"', (0, 2, 5, 5)).size == 0
+def test_an_empty_blob_takes_any(device, kind, text_of):
+    assert filled(device, text_of(kind), (0, 2, 5, 5)).size == 0
 
 
 @pytest.mark.parametrize("kind", ["constant", "uniform", "gaussian"])
@@ -143,3 +150,29 @@ def test_a_scalar(device, kind):
 def test_refuses(text, shape, error, message):
     with pytest.raises(error, match=message):
         filled(cpu(), text, shape)
+
+
+def test_file(device, tmp_path):
+    (tmp_path / "numbers.txt").write_text("1 2.5\n-3e-1,4\t5\n\n6\n")
+    values = filled(device, f'type: "file" file: "{tmp_path}/numbers.txt"', (2, 3))
+    np.testing.assert_allclose(values, [[1, 2.5, -0.3], [4, 5, 6]], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("1 2 3", r"numbers.txt' has 3 number\(s\), expected 6 for a blob of shape \(2, 3\)"),
+        ("1 2 3 4 5 x", r"numbers.txt', expected a text file of numbers: .*'x'"),
+        (None, r"numbers.txt', expected a text file of numbers: No such file"),
+    ],
+)
+def test_file_refuses(device, tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "numbers.txt").write_text(content)
+    with pytest.raises(LayerConfigError, match=message):
+        filled(device, f'type: "file" file: "{tmp_path}/numbers.txt"', (2, 3))
+
+
+def test_file_has_to_be_named(device):
+    with pytest.raises(LayerConfigError, match="filler file is missing, expected a text file"):
+        filled(device, 'type: "file"')

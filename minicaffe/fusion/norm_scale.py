@@ -32,7 +32,7 @@ class NormScale(Fusion):
         first, norm, scale = steps[0], steps[0].layer, steps[1].layer
         if not isinstance(norm, BatchNorm) or not isinstance(scale, Scale):
             return 0
-        if not scale.is_by_channel or (norm.uses_stored and steps[1].needs_backward):
+        if norm.learns or not scale.is_by_channel or (norm.uses_stored and steps[1].needs_backward):
             return 0  # no gradient can be had through a ReLU that nobody remembers the input of
         if first.top[0] is first.bottom[0] and not norm.uses_stored:
             return 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicaffe.device import Array
-from minicaffe.ops.dropout import KEY_STEPS, MULTIPLIERS, ROUNDS, WORD, threshold
+from minicaffe.ops.dropout import KEY_STEPS, MULTIPLIERS, ROUNDS, WORD, factor, threshold
 from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
 
 _BLOCK = 256  # counts at a time: their words, 4 KB, stay in a core's nearest cache
@@ -16,17 +16,21 @@ _STEP_LOW, _STEP_HIGH = map(np.uint32, KEY_STEPS)
 _SHIFT = np.uint64(32)
 
 
-def dropout(x: Array, y: Array, mask: Array, ratio: float, key: int) -> None:
+def dropout(
+    x: Array, y: Array, mask: Array, ratio: float, key: int, scale: float | None = None
+) -> None:
     """``dropout.dropout``."""
     limit, low, high = map(np.uint32, (threshold(ratio), key & WORD, key >> 32))
-    scale = x.dtype.type(1 / (1 - ratio))
-    _dropout(x.reshape(-1), y.reshape(-1), mask.reshape(-1), limit, low, high, scale, threads())
+    by = x.dtype.type(factor(ratio, scale))
+    _dropout(x.reshape(-1), y.reshape(-1), mask.reshape(-1), limit, low, high, by, threads())
 
 
-def dropout_grad(dy: Array, mask: Array, dx: Array, ratio: float) -> None:
+def dropout_grad(
+    dy: Array, mask: Array, dx: Array, ratio: float, scale: float | None = None
+) -> None:
     """``dropout.dropout_grad``."""
-    scale = dy.dtype.type(1 / (1 - ratio))
-    _scale_kept(dy.reshape(-1), mask.reshape(-1), dx.reshape(-1), scale)
+    by = dy.dtype.type(factor(ratio, scale))
+    _scale_kept(dy.reshape(-1), mask.reshape(-1), dx.reshape(-1), by)
 
 
 @inner

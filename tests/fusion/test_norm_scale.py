@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minicaffe.proto.minicaffe_pb2 import TEST
+from minicaffe.proto.minicaffe_pb2 import TEST, TRAIN
 from tests.fusion.nets import check_same, kinds, make
 
 HEAD = """
@@ -95,6 +95,15 @@ def test_a_reader_between_is_served(device_of):
 
 
 DEPLOY = (HEAD % 2) + NORM % "" + SCALE % "bias_term: true" + RELU % ""
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_a_norm_with_a_factor_of_its_own(device_of, phase):
+    """NVIDIA's; nobody puts a Scale behind it, but it has to be right."""
+    text = (HEAD % 2) + NORM % "scale_bias: true" + SCALE % "bias_term: true" + RELU % ""
+    norm = make(device_of(), text, TEST if phase == "TEST" else TRAIN)
+    assert kinds(norm) == []
+    check_same(device_of, text + TAIL, [])
 
 
 @pytest.mark.parametrize("relu", [True, False])

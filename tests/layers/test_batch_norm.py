@@ -255,3 +255,12 @@ def test_a_solver_changes_the_factor_and_the_offset(device):
     plain, _, _ = build(text("scale_bias: true"), device, np.ones((2, 3)))
     found = [device.to_numpy(blob.data).tolist() for blob in plain.blobs[3:]]
     assert found == [[1, 1, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_with_a_factor_of_its_own_it_wants_its_own_top(device, phase):
+    """Backward reads the bottom under stored statistics too: the factor's gradient does."""
+    layer, _, _ = build(text("scale_bias: true", phase), device, np.ones((2, 3)))
+    assert layer.wants_own_top
+    plain, _, _ = build(text("", phase), device, np.ones((2, 3)))
+    assert plain.wants_own_top == (phase == "TRAIN")

@@ -10,14 +10,14 @@ import h5py
 import numpy as np
 import pytest
 
-from minicaffe.errors import MinicaffeError, PrototxtError, UnknownLayerTypeError, WeightsError
+from minicaffe.errors import MinicaffeError, WeightsError
 from minicaffe.net import Net
 from minicaffe.proto import binary
 from minicaffe.proto.minicaffe_pb2 import TEST, BlobProto, NetParameter, NetState
 from minicaffe.proto.text import read_net
 from minicaffe.weights import load_weights, net_to_proto, save_weights
 from tests.artefacts.lines import CARRIED, FOLDER, compute, params, with_inputs
-from tests.artefacts.models import FORKS, MODELS, SSD, WRITTEN
+from tests.artefacts.models import MODELS, SSD, WRITTEN
 
 BY_NAME = {model.name: model for model in MODELS}
 V1, HDF5 = BY_NAME["v1_lenet"], BY_NAME["h5_m4"]
@@ -214,20 +214,6 @@ def test_the_folder_is_the_collection():
     known = {model.refs for model in [*MODELS, *SSD] if isinstance(model.refs, str)}
     assert here
     assert here <= known
-
-
-@pytest.mark.slow
-@in_folder
-@pytest.mark.parametrize("net", FORKS)
-def test_what_needs_a_forks_layers_says_so(net):
-    path = FOLDER / net
-    if not path.exists():
-        pytest.skip(f"ARTEFACTS has no {net}")
-    field, layer_type = FORKS[net]
-    with pytest.raises(PrototxtError, match=rf"{path.name}:\d+:\d+: .*'{field}'.*fork"):
-        read_net(path)
-    with pytest.raises(UnknownLayerTypeError, match=rf"{path.name}:\d+: .*\({layer_type}\)"):
-        Net(read_net(path, lenient=True))
 
 
 @pytest.mark.slow

@@ -170,11 +170,6 @@ WRITTEN = [
     ),
 ]
 
-# What needs layers of a fork: the first field and the first type that the original lacks.
-FORKS = {
-    "enet_cityscapes/TimoSaemann_enet_deploy_final.prototxt": ("bn_param", "BN"),
-}
-
 # Detectors of SSD's fork: tests/test_artefacts_ssd.py.
 SSD = [
     Model(

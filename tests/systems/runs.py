@@ -1,0 +1,65 @@
+"""Nets of a few lines, trained on arrays in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from google.protobuf import text_format
+
+from minicaffe.device import cpu
+from minicaffe.net import Net
+from minicaffe.proto.minicaffe_pb2 import SolverParameter
+from minicaffe.solver import Solver
+
+DATA = Path(__file__).parent / "data"
+
+
+def input_of(name: str, *shape: int) -> str:
+    """An Input layer whose top has its name."""
+    dims = " ".join(f"dim: {length}" for length in shape)
+    param = f"input_param {{ shape {{ {dims} }} }}"
+    return f'layer {{ name: "{name}" type: "Input" top: "{name}" {param} }}'
+
+
+def layer(kind: str, bottoms: str, top: str, fields: str = "") -> str:
+    """A layer named as its top; bottoms are words."""
+    names = " ".join(f'bottom: "{bottom}"' for bottom in bottoms.split())
+    return f'layer {{ name: "{top}" type: "{kind}" {names} top: "{top}" {fields} }}'
+
+
+def inner_product(bottom: str, top: str, outputs: int, filler: str = 'type: "xavier"') -> str:
+    """An InnerProduct whose weights start by ``filler``."""
+    fields = f"num_output: {outputs} weight_filler {{ {filler} }}"
+    return layer("InnerProduct", bottom, top, f"inner_product_param {{ {fields} }}")
+
+
+def solver_of(net: str, seed: int = 1, **fields: object) -> Solver:
+    """A solver of ``net`` that shows and stores nothing."""
+    param = SolverParameter(
+        base_lr=0.1,
+        lr_policy="fixed",
+        max_iter=1 << 20,
+        random_seed=seed,
+        snapshot_after_train=False,
+    )
+    for name, value in fields.items():
+        setattr(param, name, value)
+    text_format.Parse(net, param.net_param)
+    return Solver(param, cpu(seed))
+
+
+def fill(net: Net, **arrays: np.ndarray) -> None:
+    """Put arrays into the inputs of those names."""
+    for name, array in arrays.items():
+        net.blobs[name].reshape(array.shape)
+        net.blobs[name].data[...] = array
+    net.reshape()
+
+
+def optdigits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Images (N, 64) in 0..1 and labels (N,), for training and for tests."""
+    with np.load(DATA / "optdigits.npz") as file:
+        rows = [file[name] for name in ("train", "test")]
+    train, test = ((part[:, :-1] / np.float32(16), part[:, -1]) for part in rows)
+    return train, test

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ValueRangeError
 
 
@@ -43,3 +44,13 @@ def refuse_index_gradient(propagate_down: Sequence[bool], index: int, what: str)
             f"propagate_down[{index}] is true, expected false: bottom[{index}] holds {what}, "
             "which have no gradient"
         )
+
+
+def zero_gradient(propagate_down: Sequence[bool], bottom: Sequence[Blob], *indices: int) -> None:
+    """Say that the loss does not depend on the bottoms ``indices``, where a net asks for it.
+
+    A net asks where what is read as indices or regions comes from layers that learn.
+    """
+    for index in indices:
+        if propagate_down[index]:
+            bottom[index].diff[...] = 0

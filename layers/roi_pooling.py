@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from math import isfinite, prod
 
 from minicaffe.blob import Blob
-from minicaffe.errors import LayerConfigError, ShapeError, ValueRangeError
-from minicaffe.layers._index import refuse_index, refuse_index_gradient
+from minicaffe.errors import LayerConfigError
+from minicaffe.layers._index import refuse_index_gradient, zero_gradient
+from minicaffe.layers._regions import check_scale, check_shapes, refuse_region
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import roi_pooling as ops
@@ -27,7 +27,7 @@ class ROIPooling(Layer):
     Shapes:
         bottom[0]  x     (N, C, H, W)
         bottom[1]  rois  (R, 5), or with further axes of 1: number of the image, x1, y1, x2, y2 in
-                         the units of the network's input; they have no gradient
+                         the units of the network's input; their gradient is 0
         top[0]     y     (R, C, pooled_h, pooled_w)
     Definition: ``roi_pooling_param``.
     After: R. Girshick, "Fast R-CNN", 2015, and the layer of its fork of Caffe. Differs: a region
@@ -48,21 +48,12 @@ class ROIPooling(Layer):
             if not getattr(param, field):
                 found = "0" if param.HasField(field) else "missing"
                 raise LayerConfigError(f"{field} is {found}, expected at least 1")
-        if not (param.spatial_scale > 0 and isfinite(param.spatial_scale)):
-            raise LayerConfigError(
-                f"spatial_scale is {param.spatial_scale:g}, expected a positive number"
-            )
+        self._scale = check_scale(param.spatial_scale)
         refuse_index_gradient(self.param.propagate_down, 1, "regions")
-        self._scale = param.spatial_scale
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        check_shapes(bottom)
         x, rois = bottom
-        if x.ndim != 4:
-            raise ShapeError(f"bottom[0] has shape {x.shape}, expected (N, C, H, W)")
-        if rois.ndim < 2 or prod(rois.shape[1:]) != 5:
-            raise ShapeError(
-                f"bottom[1] has shape {rois.shape}, expected (R, 5): image, x1, y1, x2, y2"
-            )
         param = self.param.roi_pooling_param
         top[0].reshape((rois.shape[0], x.shape[1], param.pooled_h, param.pooled_w))
         self._index = self.xp.zeros(top[0].shape, self.xp.int32)
@@ -70,29 +61,13 @@ class ROIPooling(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         rois = bottom[1].data.reshape(-1, 5)
         bad = ops.roi_pool(self.xp, bottom[0].data, rois, top[0].data, self._index, self._scale)
-        self.check(bad, rois, partial(_refuse, rois.shape, bottom[0].shape))
+        self.check(bad, rois, partial(refuse_region, rois.shape, bottom[0].shape))
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        refuse_index_gradient(propagate_down, 1, "regions")
+        zero_gradient(propagate_down, bottom, 1)
         if propagate_down[0]:
             rois = bottom[1].data.reshape(-1, 5)
             dy, dx = top[0].diff, bottom[0].diff
             ops.roi_pool_grad(self.xp, rois, dy, self._index, dx, self._scale)
-
-
-def _refuse(rois: tuple[int, ...], x: tuple[int, ...], position: int, value: float) -> None:
-    """Raise for ``value`` at flat ``position`` of the regions.
-
-    Raises:
-        ValueRangeError: always.
-    """
-    row, column = divmod(position, 5)
-    if not column:
-        refuse_index(rois, "bottom[1]", x[0], f"bottom[0] has shape {x}", position, value)
-    name = ("x1", "y1", "x2", "y2")[column - 1]
-    raise ValueRangeError(
-        f"{name} of region {row} is {value:g}, expected a finite number: bottom[1] holds "
-        "coordinates"
-    )

@@ -55,6 +55,19 @@ OTHERS = {  # types that no net in golden/layers has
       input_param { shape { dim: 1 dim: 2 dim: 6 dim: 8 } shape { dim: 3 dim: 5 } } }
       layer { name: "it" type: "ROIPooling" bottom: "x" bottom: "r" top: "y"
       roi_pooling_param { pooled_h: 2 pooled_w: 3 } }""",
+    "PSROIPooling": """layer { name: "in" type: "Input" top: "x" top: "r"
+      input_param { shape { dim: 1 dim: 8 dim: 6 dim: 7 } shape { dim: 3 dim: 5 } } }
+      layer { name: "it" type: "PSROIPooling" bottom: "x" bottom: "r" top: "y"
+      psroi_pooling_param { output_dim: 2 group_size: 2 } }""",
+    "BoxAnnotatorOHEM": """layer { name: "in" type: "Input" top: "r" top: "l" top: "t" top: "w"
+      input_param { shape { dim: 3 dim: 5 } shape { dim: 3 } shape { dim: 3 }
+      shape { dim: 3 dim: 8 } } }
+      layer { name: "it" type: "BoxAnnotatorOHEM" bottom: "r" bottom: "l" bottom: "t" bottom: "w"
+      top: "t1" top: "w1" box_annotator_ohem_param { roi_per_img: 2 } }""",
+    "SmoothL1Loss": """layer { name: "in" type: "Input" top: "x" top: "t" top: "i" top: "o"
+      input_param { shape { dim: 2 dim: 3 } } }
+      layer { name: "it" type: "SmoothL1Loss" bottom: "x" bottom: "t" bottom: "i" bottom: "o"
+      top: "loss" }""",
 }
 OTHERS |= {
     kind: f"""layer {{ name: "in" type: "Input" top: "x" top: "cont"

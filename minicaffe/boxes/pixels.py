@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicaffe.device import Array
+from minicaffe.errors import ArrayError
 
 
 def encode(boxes: Array, near: Array) -> Array:
@@ -21,7 +22,12 @@ def encode(boxes: Array, near: Array) -> Array:
     Args:
         boxes: (N, 4) x1, y1, x2, y2, none of which ends before it starts.
         near: (N, 4), the same.
+
+    Raises:
+        ArrayError: one does.
     """
+    _refuse_flat(boxes)
+    _refuse_flat(near)
     sides, near_sides = _sides(boxes), _sides(near)
     shift = (boxes[:, :2] + sides / 2 - near[:, :2] - near_sides / 2) / near_sides
     result: Array = np.concatenate([shift, np.log(sides / near_sides)], 1)
@@ -53,3 +59,14 @@ def clip(boxes: Array, height: float, width: float) -> Array:
 def _sides(boxes: Array) -> Array:
     sides: Array = boxes[:, 2:] - boxes[:, :2] + 1
     return sides
+
+
+def _refuse_flat(boxes: Array) -> None:
+    flat = ~(_sides(boxes) > 0).all(1)
+    if flat.any():
+        row = int(flat.argmax())
+        found = ", ".join(f"{value:g}" for value in boxes[row])
+        raise ArrayError(
+            f"box {row} is [{found}], expected x1 <= x2 and y1 <= y2: offsets have the logarithms "
+            "of its sides"
+        )

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 # (module, layer) as definitions name them -> where the class is
 BUILT_IN: dict[tuple[str, str], str] = {
+    ("rpn.anchor_target_layer", "AnchorTargetLayer"): (
+        "minicaffe.python_layers.anchor_target_layer:AnchorTargetLayer"
+    ),
+    ("rpn.proposal_layer", "ProposalLayer"): (
+        "minicaffe.python_layers.proposal_layer:ProposalLayer"
+    ),
+    ("rpn.proposal_target_layer", "ProposalTargetLayer"): (
+        "minicaffe.python_layers.proposal_target_layer:ProposalTargetLayer"
+    ),
     ("spatial_dropout", "SpatialDropoutLayer"): (
         "minicaffe.python_layers.spatial_dropout:SpatialDropoutLayer"
     ),

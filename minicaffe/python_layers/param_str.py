@@ -13,9 +13,11 @@ class _Loader(yaml.SafeLoader):
     """Reads what definitions of py-faster-rcnn have: tuples too."""
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node))
-)
+def _tuple(loader: _Loader, node: Any) -> tuple[Any, ...]:
+    return tuple(loader.construct_sequence(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
 
 
 def mapping(param_str: str) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def mapping(param_str: str) -> dict[str, Any]:
         LayerConfigError: it is none of them.
     """
     try:
-        found = yaml.load(param_str, _Loader)  # noqa: S506  # as safe as the one it is made of
+        found = yaml.load(param_str, _Loader)  # as safe as the one it is made of
     except yaml.YAMLError as error:
         raise _refusal(param_str) from error
     if found is None:

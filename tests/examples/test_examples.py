@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -136,6 +137,36 @@ def test_fine_tuning(run):
     assert number(text, "last_layer: accuracy") > scratch + 0.05
 
 
+def test_face_detection(run):
+    """Boxes within 3 pixels of those that the pictures' faces were seen in."""
+    text, out = run("face_detection/mtcnn")
+    faces = re.findall(r"^  (\S+) x (\d+)\.\.(\d+) y (\d+)\.\.(\d+)$", text, re.MULTILINE)
+    assert "test1.jpg: 2 face(s)" in text
+    assert "test2.jpg: 1 face(s)" in text
+    assert min(float(score) for score, *_ in faces) > 0.999
+    right = [[88, 149, 19, 101], [193, 341, 77, 270], [297, 359, 90, 168]]
+    found = sorted([int(side) for side in box] for _, *box in faces)
+    assert np.abs(np.array(found) - right).max() <= 3
+    assert shape(out / "test1.png") == (344, 450, 3)
+
+
+def test_faster_rcnn(run):
+    text, out = run("faster_rcnn/shapes", iterations=250, pictures=20)
+    assert number(text, "250: rpn_loss") < 0.25  # 0.69 with the first weights
+    assert number(text, "proposals:") < 0.75
+    assert number(text, "untrained,") > 0.9
+    assert number(text, "mean average precision:") > 0.2
+    assert shape(out / "found.png") == (576, 768, 3)
+
+
+def test_no_face(run, tmp_path_factory):
+    plain = tmp_path_factory.mktemp("plain") / "grey.png"
+    cv2.imwrite(str(plain), np.full((90, 120, 3), 128, np.uint8))
+    text, out = run("face_detection/mtcnn", image=plain)
+    assert "grey.png: 0 face(s)" in text
+    assert shape(out / "grey.png") == (90, 120, 3)
+
+
 def test_pictures(run):
     text, out = run("pictures/pictures", steps=40, digits=3)
     for digit in range(10):
@@ -153,6 +184,7 @@ FULL = [
     ("net_surgery/surgery", r"\d places\n(?=3996)", 3996),
     ("siamese/siamese", "plane: accuracy", 0.78),
     ("multilabel/multilabel", "\naccuracy", 0.975),
+    ("faster_rcnn/shapes", "mean average precision:", 0.9),
     ("fine_tuning/finetune", "finetuned: accuracy", 0.88),
 ]
 

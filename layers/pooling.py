@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
+from minicaffe.layers._ensemble_pool import EnsemblePool
 from minicaffe.layers._pool import Pool
 from minicaffe.layers._spatial import height_width
 from minicaffe.layers.base import Arity, Layer
@@ -27,6 +28,10 @@ class Pooling(Layer):
     it; a window of them gives its first in TRAIN and 0 in TEST. A forward in TRAIN takes 64 bits
     from the device's generator, whatever the shape.
 
+    ENSEMBLE_MAX takes in TRAIN the largest of a window with probability p, else the second largest,
+    each window for itself, and gives in TEST ``p largest + (1 - p) second``: many nets in one. In
+    a window of one element that is the second too. p is ``max_probability``; with 1 it is MAX.
+
     Shapes, with ``out = round_up((size + 2 pad - kernel) / stride) + 1`` along each axis:
         bottom[0]  x     (N, C, H, W), or any other number of axes behind C
         top[0]     y     (N, C, out_h, out_w); where there is pad, less a last window that starts
@@ -42,8 +47,8 @@ class Pooling(Layer):
     is accepted where there is none. Differs too: takes one, three or more spatial axes, where the
     original aborts; has STOCHASTIC on the CPU, where it aborts, and its gradient in TEST, which
     there goes to the elements drawn last; in TEST gives the gradient of MAX, without a mask, for
-    what x is by the time of backward, where there forward keeps the places; and takes negative
-    elements for 0 in STOCHASTIC, which there spoil the sums.
+    what x is by the time of backward, where there forward keeps the places; takes negative
+    elements for 0 in STOCHASTIC, which there spoil the sums; and has ENSEMBLE_MAX.
     """
 
     num_top = Arity(1, 2)
@@ -59,6 +64,10 @@ class Pooling(Layer):
             name = PoolingParameter.PoolMethod.Name(param.pool)
             raise LayerConfigError(
                 f"pool is {name} with two tops, expected MAX: top[1] is its mask"
+            )
+        if not 0 <= param.max_probability <= 1:
+            raise LayerConfigError(
+                f"max_probability is {param.max_probability:g}, expected 0 <= max_probability <= 1"
             )
         self._axes = bottom[0].ndim - 2
         _check_axes(bottom[0].shape)
@@ -114,7 +123,15 @@ class Pooling(Layer):
             _check_inside("HW"[index] if self._axes == 2 else f"axis {index + 2}", window)
         for blob in top:
             blob.reshape((n, c, *(window.out for window in windows)))
-        self._pool = Pool(self, param.pool, windows, top[0].shape, wants_index=len(top) == 2)
+        self._pool = self._method(windows, top)
+
+    def _method(self, windows: ops.Windows, top: Sequence[Blob]) -> Pool | EnsemblePool:
+        param, shape = self.param.pooling_param, top[0].shape
+        if param.pool != PoolingParameter.ENSEMBLE_MAX:
+            return Pool(self, param.pool, windows, shape, wants_index=len(top) == 2)
+        if param.max_probability == 1:
+            return Pool(self, PoolingParameter.MAX, windows, shape)
+        return EnsemblePool(self, param.max_probability, windows, shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._pool.forward(bottom[0].data, top[0].data)

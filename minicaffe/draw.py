@@ -30,7 +30,8 @@ _COLOURS = {
     "Pooling": "#FF9900",
     "InnerProduct": "#CC33FF",
 }
-_LEARNING = ("Convolution", "Deconvolution", "InnerProduct")
+_CONVOLUTIONS = ("Convolution", "Deconvolution", "DepthwiseConvolution", "ConvolutionDepthwise")
+_LEARNING = (*_CONVOLUTIONS, "InnerProduct")
 _EMPTY = '""'
 _ONE_OF = ("kernel_size", "stride", "pad")
 _WITHOUT = {"kernel_size": 1, "stride": 1, "pad": 0}
@@ -45,7 +46,7 @@ def get_edge_label(layer: Any) -> str:
     """What is written on the edges from ``layer``: its batch size or its number of outputs."""
     if layer.type == "Data":
         return f"Batch {layer.data_param.batch_size}"
-    if layer.type in ("Convolution", "Deconvolution"):
+    if layer.type in _CONVOLUTIONS:
         return str(layer.convolution_param.num_output)
     if layer.type == "InnerProduct":
         return str(layer.inner_product_param.num_output)
@@ -80,7 +81,7 @@ def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
     if type_ == "Pooling":
         type_ += f" {get_pooling_types_dict()[layer.pooling_param.pool]}"
     parts = [layer.name, f"({type_})"]
-    if layer.type in ("Convolution", "Deconvolution", "Pooling"):
+    if layer.type in (*_CONVOLUTIONS, "Pooling"):
         window = _window(layer)
         parts.append(gap.join(f"{name.replace('_', ' ')}: {window[name]}" for name in _ONE_OF))
     if display_lrm and layer.type in _LEARNING:

@@ -158,8 +158,11 @@ def in_place(steps: Sequence[Step]) -> bool:
 
 
 def types(steps: Sequence[Step], *names: str) -> bool:
-    """The first of ``steps`` are layers of these types."""
-    return [step.layer.type for step in steps[: len(names)]] == list(names)
+    """The first of ``steps`` are layers of these types, or of kinds of them."""
+    return len(steps) >= len(names) and all(
+        any(vars(kind).get("type") == name for kind in type(step.layer).__mro__)
+        for step, name in zip(steps, names, strict=False)
+    )
 
 
 def stages(steps: Sequence[Step]) -> list[Stage]:

@@ -101,6 +101,12 @@ def test_what_is_part_of_it(device_of, changes, stages):
     check(device_of, text, [STAGE[1:]] if stages is None else stages)
 
 
+def test_a_kind_of_convolution(device_of):
+    kind = ('name: "conv" type: "Convolution"', 'name: "conv" type: "DepthwiseConvolution"')
+    text = net((3, 6, 9, 10), "kernel_size: 3", kind)
+    check(device_of, text, [["DepthwiseConvolution", *STAGE[1:]]])
+
+
 @pytest.mark.parametrize("stored", ["use_global_stats: true", "use_global_stats: false"])
 def test_who_learns_runs_by_itself(device_of, stored):
     text = net(PLANE, "kernel_size: 3", ("eps: 0.3", "eps: 0.3 " + stored))

@@ -26,7 +26,9 @@ def test_caffes_types_are_61():
 
 
 def test_one_type_a_module():
-    modules = [cls.__module__ for cls in layer_classes().values()]
+    classes = layer_classes().values()
+    first = [cls for cls in classes if not any(base in classes for base in cls.__mro__[1:])]
+    modules = [cls.__module__ for cls in first]  # a second name of a type is beside the first
     assert len(set(modules)) == len(modules)
 
 

@@ -46,8 +46,10 @@ def read_ignore(param: LossParameter | AccuracyParameter) -> float:
     return float(param.ignore_label) if param.HasField("ignore_label") else nan
 
 
-def positions(scores: Blob, labels: Blob, axis: int) -> tuple[int, int, int]:
+def positions(scores: Blob, labels: Blob, axis: int, bottom: int = 1) -> tuple[int, int, int]:
     """(outer, classes, inner) of ``scores`` around ``axis``, once ``labels`` are known to fit.
+
+    ``bottom`` is the index of the labels.
 
     Raises:
         ShapeError: there is no such axis, no class, or not one label a position.
@@ -63,15 +65,19 @@ def positions(scores: Blob, labels: Blob, axis: int) -> tuple[int, int, int]:
         elif scores.count == prod(labels.shape[:1]):
             hint = "; are the bottoms in the wrong order?"
         raise ShapeError(
-            f"bottom[1] has shape {labels.shape}, {labels.count} label(s), expected "
+            f"bottom[{bottom}] has shape {labels.shape}, {labels.count} label(s), expected "
             f"{prod(around)}, as in {around}: bottom[0] has shape {scores.shape}, and every "
             f"position outside its axis {axis} takes a label{hint}"
         )
     return prod(scores.shape[:axis]), scores.shape[axis], prod(scores.shape[axis + 1 :])
 
 
-def refuse_label(shape: tuple[int, int, int], ignore: float, index: int, value: float) -> NoReturn:
+def refuse_label(
+    shape: tuple[int, int, int], ignore: float, index: int, value: float, bottom: int = 1
+) -> NoReturn:
     """Raise for the label ``value`` at flat ``index``: it is no class of (outer, classes, inner).
+
+    ``bottom`` is the index of the labels.
 
     Raises:
         ValueRangeError: always.
@@ -81,7 +87,7 @@ def refuse_label(shape: tuple[int, int, int], ignore: float, index: int, value: 
     where = f"row {row}, position {position}" if inner > 1 else f"row {row}"
     also = "" if ignore != ignore else f", or ignore_label ({ignore:.0f})"
     raise ValueRangeError(
-        f"bottom[1] holds the label {value:g} at {where}, expected 0..{classes - 1}{also}: "
+        f"bottom[{bottom}] holds the label {value:g} at {where}, expected 0..{classes - 1}{also}: "
         f"bottom[0] has {classes} class(es)"
     )
 

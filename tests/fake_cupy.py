@@ -55,6 +55,7 @@ NAMES = frozenset(
         "isnan",
         "log",
         "log1p",
+        "logaddexp",
         "matmul",
         "max",
         "maximum",

@@ -117,6 +117,12 @@ def test_siamese(run):
     assert shape(out / "embedding.png") == (512, 512, 3)
 
 
+def test_binary_codes(run):
+    text, _ = run("binary_codes/codes", iterations=150, images=9600)
+    for name in ("ramp", "tanh", "sign"):
+        assert number(text, f"{name}: accuracy") > 0.7  # of real bits; 0.1 by chance
+
+
 def test_multilabel(run):
     text, _ = run("multilabel/multilabel", iterations=100)
     no = number(text, "no always")
@@ -184,6 +190,8 @@ FULL = [
     ("net_surgery/surgery", r"\d places\n(?=3996)", 3996),
     ("siamese/siamese", "plane: accuracy", 0.78),
     ("multilabel/multilabel", "\naccuracy", 0.975),
+    ("binary_codes/codes", "ramp: accuracy", 0.94),
+    ("binary_codes/codes", "tanh: accuracy", 0.945),
     ("faster_rcnn/shapes", "mean average precision:", 0.9),
     ("fine_tuning/finetune", "finetuned: accuracy", 0.88),
 ]

@@ -208,3 +208,131 @@ def test_refuses_a_gradient_for_labels_when_run(device, rng):
 def test_refuses(device, definition, shapes, error, message):
     with pytest.raises(error, match=rf"^layer 'it' \(SoftmaxWithLoss\): .*{message}"):
         build(definition, device, *map(np.zeros, shapes))
+
+
+WEIGHTS = [0.25, 3, 1.5, 0, 2]
+CLASSES = " ".join(f"class_weighting: {weight}" for weight in WEIGHTS)
+WEIGHTED = {
+    "weights": (f"weight_by_label_freqs: true {CLASSES}", WEIGHTS, 0),
+    "smoothing": ("label_smoothing: 0.125", [1] * 5, 0.125),
+    "both": (f"weight_by_label_freqs: true {CLASSES} label_smoothing: 0.25", WEIGHTS, 0.25),
+}
+
+
+def weighted_reference(x, label, axis, weights, smoothing, ignore):
+    """The sum over positions that count, and how many they are."""
+    x = np.moveaxis(x, axis, -1)
+    total, count = 0.0, 0
+    for row, index in zip(x.reshape(-1, 5), label.reshape(-1).astype(int), strict=True):
+        if index != ignore:
+            wanted = np.full(5, smoothing / 5)
+            wanted[index] += 1 - smoothing
+            log = row - np.log(np.exp(row).sum())
+            total -= weights[index] * (wanted * log).sum()
+            count += 1
+    return total, count
+
+
+@pytest.mark.parametrize("ignore", [None, 2])
+@pytest.mark.parametrize("mode", ["VALID", "FULL", "BATCH_SIZE", "NONE"])
+@pytest.mark.parametrize("case", WEIGHTED)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_weights_and_smoothing(device, rng, layout, case, mode, ignore):
+    x, label, softmax = inputs(rng, layout)
+    loss, weights, smoothing = WEIGHTED[case]
+    fields = f"{loss} normalization: {mode}"
+    fields += "" if ignore is None else f" ignore_label: {ignore}"
+    layer, bottom, top = build(text(softmax, fields), device, x, label)
+    layer.run_forward(bottom, top)
+    axis = layer.param.softmax_param.axis
+    total, count = weighted_reference(x, label, axis, weights, smoothing, ignore)
+    outer = int(np.prod(x.shape[: axis % x.ndim]))
+    divisor = {"VALID": count, "FULL": label.size, "BATCH_SIZE": outer, "NONE": 1}[mode]
+    np.testing.assert_allclose(device.to_numpy(top[0].data), total / divisor, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tops", [1, 2])
+@pytest.mark.parametrize("case", WEIGHTED)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_gradient_of_weights_and_smoothing(device, rng, layout, case, tops):
+    x, label, softmax = inputs(rng, layout)
+    fields = f"{WEIGHTED[case][0]} ignore_label: 2"
+    check_gradient(*build(text(softmax, fields), device, x, label, tops=tops), checked=[0])
+
+
+def test_weights_by_hand(device):
+    """Two equal classes lose log 2 each: 0.5 and 3 times, over two positions."""
+    fields = "weight_by_label_freqs: true class_weighting: 0.5 class_weighting: 3"
+    layer, bottom, top = build(text(loss=fields), device, np.zeros((2, 2)), np.array([0.0, 1]))
+    layer.run_forward(bottom, top)
+    np.testing.assert_allclose(device.to_numpy(top[0].data), 1.75 * np.log(2))
+    layer.run_backward(top, [True, False], bottom)
+    expected = [[-0.125, 0.125], [0.75, -0.75]]
+    np.testing.assert_allclose(device.to_numpy(bottom[0].diff), expected)
+
+
+def test_smoothing_has_no_gradient_at_its_own_distribution(device):
+    x = np.log([[0.7, 0.1, 0.1, 0.1]])
+    layer, bottom, top = build(text(loss="label_smoothing: 0.4"), device, x, np.zeros(1))
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True, False], bottom)
+    np.testing.assert_allclose(device.to_numpy(bottom[0].diff), 0, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", WEIGHTED)
+def test_weighted_scores_may_be_extreme(device, case):
+    x = np.array([[0.0, 1e4, 0, 0, 0], [0, 0, -1e4, 0, 0]])
+    layer, bottom, top = build(text(loss=WEIGHTED[case][0]), device, x, np.array([0.0, 2]))
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True, False], bottom)
+    assert np.isfinite(device.to_numpy(top[0].data))
+    assert np.isfinite(device.to_numpy(bottom[0].diff)).all()
+
+
+def test_weighted_refuses_a_label_that_is_no_class(device, rng):
+    labels, x = np.array([2.0, 0, 5, 7]), rng.standard_normal((4, 5))
+    layer, bottom, top = build(text(loss=WEIGHTED["both"][0]), device, x, labels)
+    with pytest.raises(ValueRangeError, match="label 5 at row 2, expected"):
+        layer.run_forward(bottom, top)
+
+
+def test_class_weighting_alone_is_not_read(device, rng, caplog):
+    x, label, _ = inputs(rng, "rows")
+    layer, bottom, top = build(text(loss=CLASSES), device, x, label)
+    layer.run_forward(bottom, top)
+    expected, _ = reference(x, label, 1, "VALID")
+    np.testing.assert_allclose(device.to_numpy(top[0].data), expected)
+    assert "which is not read without weight_by_label_freqs" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("softmax", "loss", "error", "message"),
+    [
+        ("", "weight_by_label_freqs: true", LayerConfigError, "class_weighting is missing"),
+        (
+            "",
+            "weight_by_label_freqs: true class_weighting: 1 class_weighting: 2",
+            ShapeError,
+            r"given 2 time\(s\), expected 5, one a class",
+        ),
+        (
+            "",
+            f"weight_by_label_freqs: true {CLASSES} class_weighting: 1",
+            ShapeError,
+            r"given 6 time\(s\), expected 5",
+        ),
+        (
+            "",
+            "weight_by_label_freqs: true class_weighting: 1 class_weighting: -2",
+            LayerConfigError,
+            r"class_weighting\[1\] is -2, expected",
+        ),
+        ("", "label_smoothing: 1", LayerConfigError, "is 1, expected 0 <= label_smoothing < 1"),
+        ("", "label_smoothing: -0.5", LayerConfigError, "is -0.5, expected 0 <="),
+        ("", "label_smoothing: nan", LayerConfigError, "is nan, expected 0 <="),
+        ("temperature: 2", "", LayerConfigError, "temperature is 2, expected 1"),
+    ],
+)
+def test_refuses_weights(device, softmax, loss, error, message):
+    with pytest.raises(error, match=message):
+        build(text(softmax, loss), device, np.zeros((4, 5)), np.zeros(4))

@@ -17,13 +17,30 @@ from minicaffe.proto.origin import keeps_origins
 
 # The types whose parameters are in messages of other types, or of several, in order of search.
 OTHER_PARAMS = {
+    "CTCLoss": ("ctc_loss", "loss"),
+    "CenterLoss": ("center_loss", "loss"),
+    "ConvolutionDepthwise": ("convolution",),
+    "CtcLoss": ("ctc_loss", "loss"),
     "Deconvolution": ("convolution",),
+    "DepthwiseConvolution": ("convolution",),
+    "DistillationLoss": ("distillation_loss", "softmax", "loss"),
+    "FocalLoss": ("focal_loss", "softmax", "loss"),
+    "GRU": ("recurrent",),
     "Im2col": ("convolution",),
     "InfogainLoss": ("infogain_loss", "loss"),
+    "KLDivergenceLoss": ("softmax", "loss"),
+    "L1Loss": ("loss",),
+    "LCCL": ("convolution", "lccl"),
     "LSTM": ("recurrent",),
+    "MGU": ("recurrent",),
+    "MultiBoxLoss": ("multibox_loss", "loss"),
     "RNN": ("recurrent",),
     "SigmoidCrossEntropyLoss": ("loss",),
+    "SmoothL1Loss": ("smooth_l1_loss", "loss"),
     "SoftmaxWithLoss": ("softmax", "loss"),
+    "SpatialDropout": ("dropout",),
+    "TemperatureSoftmax": ("softmax",),
+    "TripletLoss": ("triplet_loss", "loss"),
 }
 LAYER_FIELDS: Mapping[str, Any] = LayerParameter.DESCRIPTOR.fields_by_name
 _OWN_MODULES = ("minicaffe.net_functions", "minicaffe.net_spec", "minicaffe.netspec")

@@ -87,7 +87,38 @@ OTHERS |= {
         "ReLU6": "",
         "SpatialDropout": "",
         "Upsample": "upsample_param { scale: 2 }",
+        "ApproximateBinaryClamping": "",
+        "BinaryActivation": "",
+        "ConvolutionDepthwise": "convolution_param { num_output: 6 kernel_size: 3 }",
+        "DepthwiseConvolution": "convolution_param { num_output: 6 kernel_size: 3 }",
+        "FixedPoint": "",
+        "Gram": "",
+        "GroupNorm": "group_norm_param { group_num: 3 }",
+        "InstanceNorm": "",
+        "Interp": "interp_param { height: 7 width: 3 }",
+        "LCCL": "convolution_param { num_output: 3 kernel_size: 3 pad: 1 }",
+        "LayerNorm": "",
+        "Maxout": "maxout_param { pieces: 3 }",
+        "ShuffleChannel": "shuffle_channel_param { group: 3 }",
+        "StochasticDepth": "",
+        "TemperatureSoftmax": "softmax_param { temperature: 3 }",
+        "TotalVariationLoss": "",
     }.items()
+}
+OTHERS |= {
+    kind: f"""layer {{ name: "in" type: "Input" top: "a" top: "b" top: "c"
+      input_param {{ shape {{ {a} }} shape {{ {b} }} shape {{ {c} }} }} }}
+      layer {{ name: "it" type: "{kind}" bottom: "a" bottom: "b" {more} top: "y" }}"""
+    for kind, a, b, c, more in [
+        ("Axpy", "dim: 2 dim: 3", *["dim: 2 dim: 3 dim: 4"] * 2, 'bottom: "c"'),
+        ("ChannelScale", "dim: 2 dim: 3 dim: 4", "dim: 2 dim: 4", "dim: 1", ""),
+        ("SpatialTransformer", "dim: 2 dim: 3 dim: 5 dim: 4", "dim: 2 dim: 6", "dim: 1", ""),
+        ("FocalLoss", "dim: 4 dim: 5", "dim: 4", "dim: 1", ""),
+        ("L1Loss", "dim: 4 dim: 5", "dim: 4 dim: 5", "dim: 1", ""),
+        ("KLDivergenceLoss", "dim: 4 dim: 5", "dim: 4 dim: 5", "dim: 1", ""),
+        ("DistillationLoss", "dim: 4 dim: 5", "dim: 4 dim: 5", "dim: 1", ""),
+        ("TripletLoss", *["dim: 4 dim: 5"] * 3, 'bottom: "c"'),
+    ]
 }
 # what a type brings to the host, and why
 WAITING = {

@@ -7,6 +7,7 @@ PACKAGES = {
     "minicaffe.boxes": "minicaffe/boxes",
     "minicaffe.cli": "minicaffe/cli",
     "minicaffe.data": "minicaffe/data",
+    "minicaffe.data.annotated": "minicaffe/data/annotated",
     "minicaffe.drawing": "minicaffe/drawing",
     "minicaffe.fusion": "minicaffe/fusion",
     "minicaffe.io": "minicaffe/io",

@@ -64,6 +64,43 @@ def Accuracy(
         ignore_label: A label that counts as if it were not there; not given: all count.
     """
 
+def AnnotatedData(
+    *inputs: Top,
+    batch_sampler: _Message | Iterable[_Message] | None = ...,
+    label_map_file: _String | None = ...,
+    anno_type: int | Literal["BBOX"] | None = ...,
+    annotated_data_param: _Message | None = ...,
+    data_param: _Message | None = ...,
+    transform_param: _Message | None = ...,
+    loader_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The next N records of a database: images, transformed, and the boxes of their objects.
+
+    Args:
+        batch_sampler: Windows that are cut from the images, in TRAIN.
+        label_map_file: A LabelMap; not read while training.
+        anno_type: In place of what the records say.
+    """
+
+def ApproximateBinaryClamping(
+    *inputs: Top,
+    width: float | None = 1.0,
+    decay: float | None = 1.0,
+    step_size: int | None = 1,
+    min_width: float | None = 0.001,
+    approximate_binary_clamping_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = min(max(x / r, 0), 1)`` in TRAIN; in TEST ``y = 1`` where x is above 0, else 0.
+
+    Args:
+        width: r at the first iteration. Default: 1.
+        decay: Factor to r, every step_size iterations. Default: 1.
+        step_size: Iterations. Default: 1.
+        min_width: The last. Default: 0.001.
+    """
+
 def ArgMax(
     *inputs: Top,
     out_max_val: bool | None = False,
@@ -79,6 +116,40 @@ def ArgMax(
         top_k: How many, from the highest down. Default: 1.
         axis: The axis that is searched; negative from the end. Not given: all but the first as
             one.
+    """
+
+def Axpy(
+    *inputs: Top,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``z[n, c] = a[n, c] x[n, c] + y[n, c]``."""
+
+def BN(
+    *inputs: Top,
+    scale_filler: _Message | None = ...,
+    shift_filler: _Message | None = ...,
+    bn_mode: int | Literal["LEARN", "INFERENCE"] | None = ...,
+    slope_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    momentum: float | None = 0.9,
+    eps: float | None = 1e-05,
+    frozen: bool | None = False,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    bn_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = factor (x - mean) / sqrt(variance + eps) + offset``, by channel.
+
+    Args:
+        scale_filler: SegNet: how the factor starts.
+        shift_filler: SegNet: how the offset starts.
+        bn_mode: SegNet. Default: LEARN.
+        slope_filler: PSPNet: how the factor starts.
+        bias_filler: PSPNet: how the offset starts.
+        momentum: PSPNet: what is left of the stored with a batch. Default: 0.9.
+        eps: Added to the variance. Default: 1e-05.
+        frozen: PSPNet: use the stored in TRAIN too. Default: false.
+        engine: Whose code computes it. Default: DEFAULT.
     """
 
 def BNLL(
@@ -134,6 +205,110 @@ def Bias(
             one single value. Not read where there is a second bottom. Default: 1.
         filler: How the parameter starts: 0 if not given.
     """
+
+def BinaryActivation(
+    *inputs: Top,
+    method: int | Literal["TANH", "SIGN"] | None = ...,
+    alpha: float | None = 1.0,
+    growth: float | None = 1.0,
+    step_size: int | None = 1,
+    max_alpha: float | None = 1000.0,
+    binary_activation_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = 1`` where x is at least 0, else -1; what TANH learns is ``tanh(alpha x)``.
+
+    Args:
+        method: How it is learned. Default: TANH.
+        alpha: At the first iteration. Default: 1.
+        growth: Factor to alpha, every step_size iterations. Default: 1.
+        step_size: Iterations. Default: 1.
+        max_alpha: The last. Default: 1000.
+    """
+
+def BoxAnnotatorOHEM(
+    *inputs: Top,
+    roi_per_img: int | None = ...,
+    ignore_label: int | None = -1,
+    box_annotator_ohem_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """Labels and weights of the ``roi_per_img`` regions of each image that lose most.
+
+    Args:
+        roi_per_img: How many of an image count.
+        ignore_label: The label that the others get. Default: -1.
+    """
+
+def CTCLoss(
+    *inputs: Top,
+    alphabet_size: int | None = ...,
+    time_step: int | None = ...,
+    blank_label: int | None = 0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    ctc_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = -sum(log(P[n])) / N``: P[n] is the chance that sequence n reads as its labels.
+
+    Args:
+        alphabet_size: Classes with the blank; not given: the bottom's channels.
+        time_step: Not read: the bottom's.
+        blank_label: The class of no label; negative from the end. Default: 0.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def CenterLoss(
+    *inputs: Top,
+    num_output: int | None = ...,
+    center_filler: _Message | None = ...,
+    axis: int | None = 1,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    center_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(|x - c[label]| ** 2) / (2 M)``, over M items.
+
+    Args:
+        num_output: Classes; has to be given.
+        center_filler: How the centres start: 0 if not given.
+        axis: The first axis of the features. Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def ChannelScale(
+    *inputs: Top,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[n, c, s] = a[n, s] x[n, c, s]``: vectors of channels made longer or shorter."""
 
 def Clip(
     *inputs: Top,
@@ -232,6 +407,58 @@ def Convolution(
             Default: false.
     """
 
+def ConvolutionDepthwise(
+    *inputs: Top,
+    num_output: int | None = ...,
+    kernel_size: int | Iterable[int] | None = ...,
+    stride: int | Iterable[int] | None = ...,
+    pad: int | Iterable[int] | None = ...,
+    dilation: int | Iterable[int] | None = ...,
+    group: int | None = 1,
+    bias_term: bool | None = True,
+    weight_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    axis: int | None = 1,
+    kernel_h: int | None = ...,
+    kernel_w: int | None = ...,
+    stride_h: int | None = ...,
+    stride_w: int | None = ...,
+    pad_h: int | None = 0,
+    pad_w: int | None = 0,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    force_nd_im2col: bool | None = False,
+    convolution_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[c m + i] = bias[c m + i] + w[c m + i] * x[c]`` for the i-th of m filters of channel c.
+
+    Args:
+        num_output: Number of filters: channels of the top. Has to be given.
+        kernel_size: Size of the filters: one number for all axes, or one for each. Or kernel_h
+            and kernel_w.
+        stride: Steps from one place to the next: 1, one number for all axes, or one for each.
+        pad: Zeros around the bottom, on each side: none, one number for all axes, or one for
+            each.
+        dilation: Distance of neighbours in a filter: 1, one number for all axes, or one for
+            each.
+        group: Cuts channels in and out into so many parts, each part of the top seeing one of
+            the bottom. As many as channels: a depthwise convolution. Default: 1.
+        bias_term: Add a parameter to each channel of the top. Default: true.
+        weight_filler: How the weights start. Not given: at 0, where nothing is learned;
+            "xavier" or "msra" are usual.
+        bias_filler: How the bias starts: 0 if not given.
+        axis: Of the channels; those after it are gone over. Negative from the end. Default: 1.
+        kernel_h: Height of the filters, in images; with kernel_w, in place of kernel_size.
+        kernel_w: Width of the filters.
+        stride_h: Steps downwards; with stride_w, in place of stride.
+        stride_w: Steps to the right.
+        pad_h: Rows of zeros above and below; with pad_w, in place of pad. Default: 0.
+        pad_w: Columns of zeros left and right. Default: 0.
+        engine: Whose code computes it. Default: DEFAULT.
+        force_nd_im2col: Use the code for any number of axes for two as well; for tests.
+            Default: false.
+    """
+
 def Crop(
     *inputs: Top,
     axis: int | None = 2,
@@ -245,6 +472,38 @@ def Crop(
         axis: The first axis that is cut; negative from the end. Default: 2.
         offset: Where the part starts: one number for all axes that are cut, or one for each; 0
             if not given.
+    """
+
+def CtcLoss(
+    *inputs: Top,
+    alphabet_size: int | None = ...,
+    time_step: int | None = ...,
+    blank_label: int | None = 0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    ctc_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """As CTCLoss: ``-sum(log(P[n])) / N``, P[n] the chance that sequence n reads as its labels.
+
+    Args:
+        alphabet_size: Classes with the blank; not given: the bottom's channels.
+        time_step: Not read: the bottom's.
+        blank_label: The class of no label; negative from the end. Default: 0.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
     """
 
 def Data(
@@ -331,6 +590,153 @@ def Deconvolution(
         engine: Whose code computes it. Default: DEFAULT.
         force_nd_im2col: Use the code for any number of axes for two as well; for tests.
             Default: false.
+    """
+
+def DepthwiseConvolution(
+    *inputs: Top,
+    num_output: int | None = ...,
+    kernel_size: int | Iterable[int] | None = ...,
+    stride: int | Iterable[int] | None = ...,
+    pad: int | Iterable[int] | None = ...,
+    dilation: int | Iterable[int] | None = ...,
+    group: int | None = 1,
+    bias_term: bool | None = True,
+    weight_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    axis: int | None = 1,
+    kernel_h: int | None = ...,
+    kernel_w: int | None = ...,
+    stride_h: int | None = ...,
+    stride_w: int | None = ...,
+    pad_h: int | None = 0,
+    pad_w: int | None = 0,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    force_nd_im2col: bool | None = False,
+    convolution_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[c m + i] = bias[c m + i] + w[c m + i] * x[c]`` for the i-th of m filters of channel c.
+
+    Args:
+        num_output: Number of filters: channels of the top. Has to be given.
+        kernel_size: Size of the filters: one number for all axes, or one for each. Or kernel_h
+            and kernel_w.
+        stride: Steps from one place to the next: 1, one number for all axes, or one for each.
+        pad: Zeros around the bottom, on each side: none, one number for all axes, or one for
+            each.
+        dilation: Distance of neighbours in a filter: 1, one number for all axes, or one for
+            each.
+        group: Cuts channels in and out into so many parts, each part of the top seeing one of
+            the bottom. As many as channels: a depthwise convolution. Default: 1.
+        bias_term: Add a parameter to each channel of the top. Default: true.
+        weight_filler: How the weights start. Not given: at 0, where nothing is learned;
+            "xavier" or "msra" are usual.
+        bias_filler: How the bias starts: 0 if not given.
+        axis: Of the channels; those after it are gone over. Negative from the end. Default: 1.
+        kernel_h: Height of the filters, in images; with kernel_w, in place of kernel_size.
+        kernel_w: Width of the filters.
+        stride_h: Steps downwards; with stride_w, in place of stride.
+        stride_w: Steps to the right.
+        pad_h: Rows of zeros above and below; with pad_w, in place of pad. Default: 0.
+        pad_w: Columns of zeros left and right. Default: 0.
+        engine: Whose code computes it. Default: DEFAULT.
+        force_nd_im2col: Use the code for any number of axes for two as well; for tests.
+            Default: false.
+    """
+
+def DetectionEvaluate(
+    *inputs: Top,
+    num_classes: int | None = ...,
+    background_label_id: int | None = 0,
+    overlap_threshold: float | None = 0.5,
+    evaluate_difficult_gt: bool | None = True,
+    name_size_file: _String | None = ...,
+    resize_param: _Message | None = ...,
+    detection_evaluate_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """For each box that was found, whether it is right; how many there are to be found.
+
+    Args:
+        num_classes: With the background; has to be given.
+        background_label_id: The class of what is nothing. Default: 0.
+        overlap_threshold: What is right, over union. Default: 0.5.
+        evaluate_difficult_gt: Count boxes marked as difficult. Default: true.
+        name_size_file: For each image its name, height and width.
+        resize_param: How the images were brought to the net's size.
+    """
+
+def DetectionOutput(
+    *inputs: Top,
+    num_classes: int | None = ...,
+    share_location: bool | None = True,
+    background_label_id: int | None = 0,
+    nms_param: _Message | None = ...,
+    save_output_param: _Message | None = ...,
+    code_type: int | Literal["CORNER", "CENTER_SIZE", "CORNER_SIZE"] | None = ...,
+    keep_top_k: int | None = -1,
+    variance_encoded_in_target: bool | None = False,
+    confidence_threshold: float | None = ...,
+    visualize: bool | None = False,
+    visualize_threshold: float | None = ...,
+    save_file: _String | None = ...,
+    detection_output_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The boxes of each image that are left by non-maximum suppression, class by class.
+
+    Args:
+        num_classes: With the background; has to be given.
+        share_location: One location for all classes of a box. Default: true.
+        background_label_id: The class that is not told; -1: none. Default: 0.
+        nms_param: Which of boxes that overlap are left.
+        save_output_param: Where they are written to.
+        code_type: How locations are told. Default: CORNER.
+        keep_top_k: How many of an image are left; -1: all. Default: -1.
+        variance_encoded_in_target: Locations were learned with encode_variance_in_target.
+            Default: false.
+        confidence_threshold: Boxes with less are dropped; not given: none.
+        visualize: Not read: `minicaffe detect` draws. Default: false.
+        visualize_threshold: Not read.
+        save_file: Not read.
+    """
+
+def DistillationLoss(
+    *inputs: Top,
+    temperature: float | None = 1.0,
+    soft_weight: float | None = 1.0,
+    axis: int | None = 1,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    distillation_loss_param: _Message | None = ...,
+    softmax_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = soft_weight T^2 H(softmax(z / T), softmax(x / T)) + (1 - soft_weight) hard``.
+
+    Args:
+        temperature: Divides the scores of both. Default: 1.
+        soft_weight: Factor to the loss against the teacher, which the temperature's square is a
+            part of; that against labels has 1 less this, where there are labels. Default: 1.
+        axis: Over which the sum is 1; negative from the end. Default: 1.
+        engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
     """
 
 def Dropout(
@@ -451,6 +857,21 @@ def Filter(
 ) -> Tops:
     """``y_i = x_i[selector != 0]``, of as many items as there are; none is a number like others."""
 
+def FixedPoint(
+    *inputs: Top,
+    bits: int | None = 8,
+    integer_bits: int | None = 2,
+    fixed_point_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = step round(min(max(x / step, -m), m))``, step = 2 ** (integer_bits - bits) and m = 2 **
+    bits - 1.
+
+    Args:
+        bits: Of a number. Default: 8.
+        integer_bits: Of these, before the point. Default: 2.
+    """
+
 def Flatten(
     *inputs: Top,
     axis: int | None = 1,
@@ -463,6 +884,93 @@ def Flatten(
     Args:
         axis: The first of them; negative from the end. Default: 1.
         end_axis: The last of them. Default: -1.
+    """
+
+def FocalLoss(
+    *inputs: Top,
+    alpha: float | None = 1.0,
+    gamma: float | None = 2.0,
+    axis: int | None = 1,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    temperature: float | None = 1.0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    focal_loss_param: _Message | None = ...,
+    softmax_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = -alpha sum((1 - p) ** gamma log(p)) / divisor``, p = max(softmax(x)[label], 2 **
+    -126).
+
+    Args:
+        alpha: Factor to all. Default: 1.
+        gamma: How little; 0 is SoftmaxWithLoss. Default: 2.
+        axis: Over which the sum is 1; negative from the end. Default: 1.
+        engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def GRU(
+    *inputs: Top,
+    num_output: int | None = 0,
+    weight_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    debug_info: bool | None = False,
+    expose_hidden: bool | None = False,
+    recurrent_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """For each step t, of N sequences side by side, h' being ``cont_t h_(t-1)``::
+
+    Args:
+        num_output: Size of the hidden state, and of the output. Has to be more than 0. Default:
+            0.
+        weight_filler: How the weights start: 0 if not given.
+        bias_filler: How the biases start: 0 if not given.
+        debug_info: Log the mean size of every blob in each step of time. Default: false.
+        expose_hidden: Take the first hidden state from further bottoms and put the last out to
+            further tops. Default: false.
+    """
+
+def Gram(
+    *inputs: Top,
+    normalize: bool | None = True,
+    gram_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[n, a, b] = sum(x[n, a] * x[n, b]) / (C P)``, over the P positions of each of C channels.
+
+    Args:
+        normalize: Divide by the number of values of an item. Default: true.
+    """
+
+def GroupNorm(
+    *inputs: Top,
+    group_num: int | None = 32,
+    eps: float | None = 1e-05,
+    group_norm_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = (x - mean) / sqrt(variance + eps)``, over C / G channels of an item at a time.
+
+    Args:
+        group_num: A divisor of the channels. Default: 32.
+        eps: Added to the variance. Default: 1e-05.
     """
 
 def HDF5Data(
@@ -667,6 +1175,154 @@ def Input(
         shape: One for all tops, or one for each; none where Net.reshape gives it.
     """
 
+def InstanceNorm(
+    *inputs: Top,
+    eps: float | None = 1e-05,
+    instance_norm_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = (x - mean) / sqrt(variance + eps)``, over the positions of each channel of an item.
+
+    Args:
+        eps: Added to the variance. Default: 1e-05.
+    """
+
+def Interp(
+    *inputs: Top,
+    height: int | None = 0,
+    width: int | None = 0,
+    zoom_factor: int | None = 1,
+    shrink_factor: int | None = 1,
+    pad_beg: int | None = 0,
+    pad_end: int | None = 0,
+    interp_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """Values at even distances from corner to corner of each plane, between the four nearest.
+
+    Args:
+        height: Of the top; with width. Default: 0.
+        width: Of the top. Default: 0.
+        zoom_factor: Or so many times the distances of pixels. Default: 1.
+        shrink_factor: Or so many pixels as one, before. Default: 1.
+        pad_beg: Rows and columns before the image: 0 or less, to cut. Default: 0.
+        pad_end: And behind. Default: 0.
+    """
+
+def KLDivergenceLoss(
+    *inputs: Top,
+    axis: int | None = 1,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    temperature: float | None = 1.0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    softmax_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(t (log(t) - log(max(p, 2 ** -126)))) / divisor``, p = softmax(x).
+
+    Args:
+        axis: Over which the sum is 1; negative from the end. Default: 1.
+        engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def L1Loss(
+    *inputs: Top,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(|x - t|) / N``, over all elements of N items.
+
+    Args:
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def LCCL(
+    *inputs: Top,
+    num_output: int | None = ...,
+    kernel_size: int | None = 1,
+    stride: int | Iterable[int] | None = ...,
+    pad: int | Iterable[int] | None = ...,
+    dilation: int | Iterable[int] | None = ...,
+    group: int | None = 1,
+    bias_term: bool | None = True,
+    weight_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    axis: int | None = 1,
+    kernel_h: int | None = ...,
+    kernel_w: int | None = ...,
+    stride_h: int | None = ...,
+    stride_w: int | None = ...,
+    pad_h: int | None = 0,
+    pad_w: int | None = 0,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    force_nd_im2col: bool | None = False,
+    convolution_param: _Message | None = ...,
+    lccl_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = (w * x + bias) max(0, v * x + gate)``, where * is as in Convolution.
+
+    Args:
+        num_output: Number of filters: channels of the top. Has to be given.
+        kernel_size: Size of the filters: one number for all axes, or one for each. Or kernel_h
+            and kernel_w.
+        stride: Steps from one place to the next: 1, one number for all axes, or one for each.
+        pad: Zeros around the bottom, on each side: none, one number for all axes, or one for
+            each.
+        dilation: Distance of neighbours in a filter: 1, one number for all axes, or one for
+            each.
+        group: Cuts channels in and out into so many parts, each part of the top seeing one of
+            the bottom. As many as channels: a depthwise convolution. Default: 1.
+        bias_term: Add a parameter to each channel of the top. Default: true.
+        weight_filler: How the weights start. Not given: at 0, where nothing is learned;
+            "xavier" or "msra" are usual.
+        bias_filler: How the bias starts: 0 if not given.
+        axis: Of the channels; those after it are gone over. Negative from the end. Default: 1.
+        kernel_h: Height of the filters, in images; with kernel_w, in place of kernel_size.
+        kernel_w: Width of the filters.
+        stride_h: Steps downwards; with stride_w, in place of stride.
+        stride_w: Steps to the right.
+        pad_h: Rows of zeros above and below; with pad_w, in place of pad. Default: 0.
+        pad_w: Columns of zeros left and right. Default: 0.
+        engine: Whose code computes it. Default: DEFAULT.
+        force_nd_im2col: Use the code for any number of axes for two as well; for tests.
+            Default: false.
+        kernel_size: Of the cheap one. Default: 1.
+        weight_filler: How its weights start.
+        bias_filler: How its bias starts: 0 if not given.
+    """
+
 def LRN(
     *inputs: Top,
     local_size: int | None = 5,
@@ -718,6 +1374,20 @@ def LSTMUnit(
 ) -> Tops:
     """Of the gates ``i, f, o, g`` before their activations::"""
 
+def LayerNorm(
+    *inputs: Top,
+    axis: int | None = 1,
+    eps: float | None = 1e-05,
+    layer_norm_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = (x - mean) / sqrt(variance + eps)``, over all that has one index before axis a.
+
+    Args:
+        axis: The first; negative from the end. Default: 1.
+        eps: Added to the variance. Default: 1e-05.
+    """
+
 def Log(
     *inputs: Top,
     base: float | None = -1.0,
@@ -734,6 +1404,28 @@ def Log(
         shift: Added to it. Default: 0.
     """
 
+def MGU(
+    *inputs: Top,
+    num_output: int | None = 0,
+    weight_filler: _Message | None = ...,
+    bias_filler: _Message | None = ...,
+    debug_info: bool | None = False,
+    expose_hidden: bool | None = False,
+    recurrent_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """GRU with one gate: for each step t, h' being ``cont_t h_(t-1)``::
+
+    Args:
+        num_output: Size of the hidden state, and of the output. Has to be more than 0. Default:
+            0.
+        weight_filler: How the weights start: 0 if not given.
+        bias_filler: How the biases start: 0 if not given.
+        debug_info: Log the mean size of every blob in each step of time. Default: false.
+        expose_hidden: Take the first hidden state from further bottoms and put the last out to
+            further tops. Default: false.
+    """
+
 def MVN(
     *inputs: Top,
     normalize_variance: bool | None = True,
@@ -748,6 +1440,20 @@ def MVN(
         normalize_variance: Do divide. Default: true.
         across_channels: Take mean and deviation over all channels of an item. Default: false.
         eps: Added to the deviation. Default: 1e-09.
+    """
+
+def Maxout(
+    *inputs: Top,
+    pieces: int | None = 2,
+    axis: int | None = 1,
+    maxout_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[:, c] = max over j < k of x[:, c k + j]``.
+
+    Args:
+        pieces: Channels that become one. Default: 2.
+        axis: Of the channels; negative from the end. Default: 1.
     """
 
 def MemoryData(
@@ -769,12 +1475,103 @@ def MemoryData(
         width: Columns of the images.
     """
 
+def MultiBoxLoss(
+    *inputs: Top,
+    loc_loss_type: int | Literal["L2", "SMOOTH_L1"] | None = ...,
+    conf_loss_type: int | Literal["SOFTMAX", "LOGISTIC"] | None = ...,
+    loc_weight: float | None = 1.0,
+    num_classes: int | None = ...,
+    share_location: bool | None = True,
+    match_type: int | Literal["BIPARTITE", "PER_PREDICTION"] | None = ...,
+    overlap_threshold: float | None = 0.5,
+    use_prior_for_matching: bool | None = True,
+    background_label_id: int | None = 0,
+    use_difficult_gt: bool | None = True,
+    do_neg_mining: bool | None = ...,
+    neg_pos_ratio: float | None = 3.0,
+    neg_overlap: float | None = 0.5,
+    code_type: int | Literal["CORNER", "CENTER_SIZE", "CORNER_SIZE"] | None = ...,
+    encode_variance_in_target: bool | None = False,
+    map_object_to_agnostic: bool | None = False,
+    ignore_cross_boundary_bbox: bool | None = False,
+    bp_inside: bool | None = False,
+    mining_type: int | Literal["NONE", "MAX_NEGATIVE", "HARD_EXAMPLE"] | None = ...,
+    nms_param: _Message | None = ...,
+    sample_size: int | None = 64,
+    use_prior_for_nms: bool | None = False,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    multibox_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = (sum of class losses + loc_weight * sum of location losses) / divisor``.
+
+    Args:
+        loc_loss_type: The loss of locations. Default: SMOOTH_L1.
+        conf_loss_type: The loss of classes. Default: SOFTMAX.
+        loc_weight: Factor to the loss of locations. Default: 1.
+        num_classes: With the background; has to be given.
+        share_location: One location for all classes of a box. Default: true.
+        match_type: Which boxes are matched. Default: PER_PREDICTION.
+        overlap_threshold: What is enough for PER_PREDICTION. Default: 0.5.
+        use_prior_for_matching: Match default boxes, not predicted. Default: true.
+        background_label_id: The class of what is nothing. Default: 0.
+        use_difficult_gt: Count boxes marked as difficult. Default: true.
+        do_neg_mining: Deprecated for mining_type: true is MAX_NEGATIVE.
+        neg_pos_ratio: Background boxes for each matched one. Default: 3.
+        neg_overlap: Boxes that overlap more are no background. Default: 0.5.
+        code_type: How locations are told. Default: CORNER.
+        encode_variance_in_target: Locations are predicted without the variance of their default
+            box. Default: false.
+        map_object_to_agnostic: All classes of the image but the background are one. Default:
+            false.
+        ignore_cross_boundary_bbox: Boxes that reach over the image's border do not count.
+            Default: false.
+        bp_inside: Locations learn inside of the image alone. Default: false.
+        mining_type: Which are background. Default: MAX_NEGATIVE.
+        nms_param: For HARD_EXAMPLE.
+        sample_size: For HARD_EXAMPLE. Default: 64.
+        use_prior_for_nms: Compare default boxes, not predicted. Default: false.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
 def MultinomialLogisticLoss(
     *inputs: Top,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
     """``loss = -sum(log(max(p[label], 1e-20))) / N``, over N items."""
+
+def Normalize(
+    *inputs: Top,
+    across_spatial: bool | None = True,
+    scale_filler: _Message | None = ...,
+    channel_shared: bool | None = True,
+    eps: float | None = 1e-10,
+    norm_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = s x / sqrt(sum(x^2) + eps)``, the sum over the channels of each position.
+
+    Args:
+        across_spatial: One length for an item, or each position. Default: true.
+        scale_filler: How the factor starts: 1 if not given.
+        channel_shared: One factor, or one for each channel. Default: true.
+        eps: Added to the sum of squares. Default: 1e-10.
+    """
 
 def PReLU(
     *inputs: Top,
@@ -790,6 +1587,22 @@ def PReLU(
         channel_shared: One a for all channels, in place of one for each. Default: false.
     """
 
+def PSROIPooling(
+    *inputs: Top,
+    spatial_scale: float | None = 1.0,
+    output_dim: int | None = ...,
+    group_size: int | None = ...,
+    psroi_pooling_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[r, d, i, j]`` is the mean of channel ``(d G + i) G + j`` in bin (i, j) of region r.
+
+    Args:
+        spatial_scale: What brings coordinates of the image to those of the bottom. Default: 1.
+        output_dim: Channels of the top.
+        group_size: Rows and columns of bins.
+    """
+
 def Parameter(
     *inputs: Top,
     shape: _Message | None = ...,
@@ -800,6 +1613,18 @@ def Parameter(
 
     Args:
         shape: Its shape. It starts at 0.
+    """
+
+def Permute(
+    *inputs: Top,
+    order: int | Iterable[int] | None = ...,
+    permute_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The same values with the axes in another order: ``y = transpose(x, order)``.
+
+    Args:
+        order: Axis i of the top is axis order[i]; those not named follow.
     """
 
 def Pooling(
@@ -859,6 +1684,68 @@ def Power(
         shift: Added to it. Default: 0.
     """
 
+def PriorBox(
+    *inputs: Top,
+    min_size: float | Iterable[float] | None = ...,
+    max_size: float | Iterable[float] | None = ...,
+    aspect_ratio: float | Iterable[float] | None = ...,
+    flip: bool | None = True,
+    clip: bool | None = False,
+    variance: float | Iterable[float] | None = ...,
+    img_size: int | None = ...,
+    img_h: int | None = ...,
+    img_w: int | None = ...,
+    step: float | None = ...,
+    step_h: float | None = ...,
+    step_w: float | None = ...,
+    offset: float | None = 0.5,
+    prior_box_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """Boxes of several shapes around each position, as shares of the image, and their variances.
+
+    Args:
+        min_size: Sides, in pixels of the image; at least one.
+        max_size: As many, or none: a square of side sqrt(min_size * max_size) each.
+        aspect_ratio: Widths over heights, besides 1.
+        flip: And their inverses. Default: true.
+        clip: Cut off what is outside of the image. Default: false.
+        variance: One or four numbers that offsets are scaled by: 0.1 if not given.
+        img_size: Sides of the image; not given: those of the second bottom.
+        img_h: Height of the image; with img_w, in place of img_size.
+        img_w: Width of the image.
+        step: Pixels from position to position; not given: what fits the image.
+        step_h: The same downwards; with step_w, in place of step.
+        step_w: The same to the right.
+        offset: Where in a step the centre is. Default: 0.5.
+    """
+
+def Proposal(
+    *inputs: Top,
+    feat_stride: int | None = 16,
+    base_size: int | None = 16,
+    min_size: int | None = 16,
+    ratio: float | Iterable[float] | None = ...,
+    scale: float | Iterable[float] | None = ...,
+    pre_nms_topn: int | None = 6000,
+    post_nms_topn: int | None = 300,
+    nms_thresh: float | None = 0.7,
+    proposal_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The best of the anchors of each image, moved by their offsets, that overlap no better one.
+
+    Args:
+        feat_stride: Pixels from one anchor to the next. Default: 16.
+        base_size: Side of the anchor that the others come from. Default: 16.
+        min_size: Pixels; smaller regions are dropped. Default: 16.
+        ratio: Heights over widths of the anchors: 0.5, 1, 2 if not given.
+        scale: Their sides over base_size: 8, 16, 32 if not given.
+        pre_nms_topn: Regions that are compared. Default: 6000.
+        post_nms_topn: Regions that are left. Default: 300.
+        nms_thresh: Of two that overlap by more, one is dropped. Default: 0.7.
+    """
+
 def Python(
     *inputs: Top,
     module: _String | None = ...,
@@ -899,6 +1786,23 @@ def RNN(
             further tops. Default: false.
     """
 
+def ROIPooling(
+    *inputs: Top,
+    pooled_h: int | None = 0,
+    pooled_w: int | None = 0,
+    spatial_scale: float | None = 1.0,
+    roi_pooling_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The largest element of each of ``pooled_h`` by ``pooled_w`` bins of each region.
+
+    Args:
+        pooled_h: Rows of bins, at least 1. Default: 0.
+        pooled_w: Columns of bins, at least 1. Default: 0.
+        spatial_scale: What brings coordinates of the image to those of the bottom: 0.0625
+            behind four halvings. Default: 1.
+    """
+
 def ReLU(
     *inputs: Top,
     negative_slope: float | None = 0.0,
@@ -912,6 +1816,12 @@ def ReLU(
         negative_slope: 0 for an ordinary ReLU, small for a leaky one. Default: 0.
         engine: Whose code computes it. Default: DEFAULT.
     """
+
+def ReLU6(
+    *inputs: Top,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = min(max(x, 0), 6)``; no gradient passes at 0 and at 6, nor through a NaN, which stays."""
 
 def Reduction(
     *inputs: Top,
@@ -928,6 +1838,66 @@ def Reduction(
         operation: Which number. Default: SUM.
         axis: The first axis that goes; negative from the end. Default: 0.
         coeff: Factor to the result. Default: 1.
+    """
+
+def RegionLoss(
+    *inputs: Top,
+    side: int | None = 13,
+    num_class: int | None = 20,
+    bias_match: int | None = 1,
+    coords: int | None = 4,
+    num: int | None = 5,
+    softmax: int | None = 1,
+    jitter: float | None = 0.2,
+    rescore: int | None = 1,
+    object_scale: float | None = 5.0,
+    noobject_scale: float | None = 1.0,
+    class_scale: float | None = 1.0,
+    coord_scale: float | None = 1.0,
+    absolute: int | None = 1,
+    thresh: float | None = 0.6,
+    random: int | None = 1,
+    biases: float | Iterable[float] | None = ...,
+    softmax_tree: _String | None = ...,
+    class_map: _String | None = ...,
+    region_loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The mean over the images of the loss of all boxes.
+
+    Args:
+        side: Not read: the bottom's. Default: 13.
+        num_class: Classes. Default: 20.
+        bias_match: Compare sizes with the anchors, not predicted. Default: 1.
+        coords: Numbers of a location: 4. Default: 4.
+        num: Anchors. Default: 5.
+        softmax: Classes exclude each other. Default: 1.
+        jitter: Not read. Default: 0.2.
+        rescore: Learn the overlap, not 1, as an object's score. Default: 1.
+        object_scale: Factor to the loss of scores of objects. Default: 5.
+        noobject_scale: Factor to the loss of scores of nothing. Default: 1.
+        class_scale: Factor to the loss of classes. Default: 1.
+        coord_scale: Factor to the loss of locations. Default: 1.
+        absolute: Not read. Default: 1.
+        thresh: What overlaps more is not nothing. Default: 0.6.
+        random: Not read. Default: 1.
+        biases: Widths and heights of the anchors, in cells.
+        softmax_tree: Not supported.
+        class_map: Not supported.
+    """
+
+def Reorg(
+    *inputs: Top,
+    stride: int | None = ...,
+    reverse: bool | None = False,
+    reorg_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The same values in another shape: s = ``stride`` times less high and wide, or more.
+
+    Args:
+        stride: Side of the squares; has to be given.
+        reverse: Channels as squares. Default: false.
     """
 
 def Reshape(
@@ -985,6 +1955,18 @@ def Scale(
         filler: How the parameter starts: 1 if not given.
         bias_term: Add a bias of the same shape, as a Bias layer would. Default: false.
         bias_filler: How the bias starts: 0 if not given.
+    """
+
+def ShuffleChannel(
+    *inputs: Top,
+    group: int | None = 1,
+    shuffle_channel_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[:, i G + g] = x[:, g C / G + i]``: the i-th channel of each group, then the next of each.
+
+    Args:
+        group: A divisor of the channels. Default: 1.
     """
 
 def Sigmoid(
@@ -1047,6 +2029,34 @@ def Slice(
         slice_dim: Deprecated for axis, which it excludes; not negative. Default: 1.
     """
 
+def SmoothL1Loss(
+    *inputs: Top,
+    sigma: float | None = 1.0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    smooth_l1_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(o f(i (x - t))) / N`` over all elements of N items.
+
+    Args:
+        sigma: The loss is quadratic up to 1 / sigma^2. Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
 def Softmax(
     *inputs: Top,
     axis: int | None = 1,
@@ -1055,7 +2065,7 @@ def Softmax(
     softmax_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
-    """``y = exp(x) / sum(exp(x))``, the sum along one axis.
+    """``y = exp(x / temperature) / sum(exp(x / temperature))``, the sum along one axis.
 
     Args:
         axis: Over which the sum is 1; negative from the end. Default: 1.
@@ -1097,11 +2107,72 @@ def SoftmaxWithLoss(
             For SoftmaxWithLoss. Default: 0.
     """
 
+def SpatialDropout(
+    *inputs: Top,
+    dropout_ratio: float | None = 0.5,
+    scale_train: bool | None = True,
+    sample_weights_test: bool | None = False,
+    dropout_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y[n, c] = x[n, c] * m[n, c] / (1 - dropout_ratio)`` in TRAIN, ``y = x`` in TEST.
+
+    Args:
+        dropout_ratio: The share that is set to 0. Default: 0.5.
+        scale_train: Of forks: false leaves the rest as it is in TRAIN, and makes all smaller in
+            TEST. Default: true.
+        sample_weights_test: Of SegNet's: drop in TEST too. Default: false.
+    """
+
+def SpatialTransformer(
+    *inputs: Top,
+    transform_type: _String | None = "affine",
+    sampler_type: _String | None = "bilinear",
+    output_H: int | None = ...,
+    output_W: int | None = ...,
+    to_compute_dU: bool | None = True,
+    theta_1_1: float | None = ...,
+    theta_1_2: float | None = ...,
+    theta_1_3: float | None = ...,
+    theta_2_1: float | None = ...,
+    theta_2_2: float | None = ...,
+    theta_2_3: float | None = ...,
+    st_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``V[i, j] = U[r, s]``, bilinear between pixels, 0 around U, for each channel of an item, with
+
+    Args:
+        transform_type: The only one. Default: "affine".
+        sampler_type: The only one. Default: "bilinear".
+        output_H: Height of the top; not given: the bottom's.
+        output_W: Width of the top; not given: the bottom's.
+        to_compute_dU: Send gradients to the first bottom. Default: true.
+        theta_1_1: Elements of the matrix that are fixed, not in the second bottom.
+        theta_1_2: See theta_1_1.
+        theta_1_3: See theta_1_1.
+        theta_2_1: See theta_1_1.
+        theta_2_2: See theta_1_1.
+        theta_2_3: See theta_1_1.
+    """
+
 def Split(
     *inputs: Top,
     **common: Unpack[_Layer],
 ) -> Tops:
     """``y_i = x``; the gradient for x is the sum of those for the y_i."""
+
+def StochasticDepth(
+    *inputs: Top,
+    survival: float | None = 0.5,
+    stochastic_depth_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``y = x`` with probability p, else ``y = 0``, in TRAIN; ``y = p x`` in TEST.
+
+    Args:
+        survival: How often it is there in TRAIN, and its factor in TEST. Default: 0.5.
+    """
 
 def Swish(
     *inputs: Top,
@@ -1125,6 +2196,23 @@ def TanH(
 
     Args:
         engine: Whose code computes it. Default: DEFAULT.
+    """
+
+def TemperatureSoftmax(
+    *inputs: Top,
+    axis: int | None = 1,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    temperature: float | None = 1.0,
+    softmax_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """As Softmax: ``y = exp(x / temperature) / sum(exp(x / temperature))``.
+
+    Args:
+        axis: Over which the sum is 1; negative from the end. Default: 1.
+        engine: Whose code computes it. Default: DEFAULT.
+        temperature: Not in Caffe: what the scores are divided by first; larger is softer.
+            Default: 1.
     """
 
 def Threshold(
@@ -1151,6 +2239,70 @@ def Tile(
     Args:
         axis: Along which they lie; negative from the end. Default: 1.
         tiles: How many. Has to be given.
+    """
+
+def TotalVariationLoss(
+    *inputs: Top,
+    beta: float | None = 2.0,
+    total_variation_loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum((a ** 2 + d ** 2) ** (beta / 2)) / N``, over all pixels of all channels.
+
+    Args:
+        beta: Power of the length of each gradient. Default: 2.
+    """
+
+def TripletLoss(
+    *inputs: Top,
+    margin: float | None = 1.0,
+    ignore_label: int | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalize: bool | None = ...,
+    weight_by_label_freqs: bool | None = False,
+    class_weighting: float | Iterable[float] | None = ...,
+    label_smoothing: float | None = 0.0,
+    triplet_loss_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(max(|a - p| ** 2 - |a - n| ** 2 + margin, 0)) / N``, over N triplets.
+
+    Args:
+        margin: In squared distances. Default: 1.
+        ignore_label: A label that counts as if it were not there; not given: all count.
+        normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
+            the default is BATCH_SIZE. Default: VALID.
+        normalize: Deprecated for normalization: true is VALID, false is BATCH_SIZE. Read where
+            normalization is not given.
+        weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
+        class_weighting: A factor for each class.
+        label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
+            For SoftmaxWithLoss. Default: 0.
+    """
+
+def Upsample(
+    *inputs: Top,
+    scale: int | None = ...,
+    scale_h: int | None = ...,
+    scale_w: int | None = ...,
+    pad_out_h: bool | None = False,
+    pad_out_w: bool | None = False,
+    upsample_h: int | None = ...,
+    upsample_w: int | None = ...,
+    upsample_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """With a mask, each value goes where the mask says, and the rest is 0; alone, it is repeated.
+
+    Args:
+        scale: How many times larger; 2 with a mask, 1 without one if not given.
+        scale_h: Downwards; with scale_w, in place of scale.
+        scale_w: To the right.
+        pad_out_h: A row less: the pooling's input had odd height. Default: false.
+        pad_out_w: A column less, likewise. Default: false.
+        upsample_h: Height of the top; in place of scale.
+        upsample_w: Width of the top; in place of scale.
     """
 
 def WindowData(
@@ -1194,6 +2346,96 @@ def WindowData(
         crop_size: Deprecated for crop_size of transform_param; moved there when read. Default:
             0.
         mirror: Deprecated for mirror of transform_param; moved there when read. Default: false.
+    """
+
+def YoloDetectionOutput(
+    *inputs: Top,
+    side: int | None = 13,
+    num_classes: int | None = 20,
+    num_box: int | None = 5,
+    coords: int | None = 4,
+    confidence_threshold: float | None = 0.01,
+    nms_threshold: float | None = 0.45,
+    biases: float | Iterable[float] | None = ...,
+    label_map_file: _String | None = ...,
+    yolo_detection_output_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The boxes of each image that are left by non-maximum suppression, class by class.
+
+    Args:
+        side: Not read: the bottom's. Default: 13.
+        num_classes: Classes, without a background. Default: 20.
+        num_box: Anchors. Default: 5.
+        coords: Numbers of a location: 4. Default: 4.
+        confidence_threshold: Boxes with less are dropped. Default: 0.01.
+        nms_threshold: Of two that overlap more, one is dropped. Default: 0.45.
+        biases: Widths and heights of the anchors, in cells.
+        label_map_file: Not read.
+    """
+
+def Yolov3(
+    *inputs: Top,
+    side: int | None = 13,
+    num_class: int | None = 20,
+    num: int | None = 3,
+    object_scale: float | None = 1.0,
+    noobject_scale: float | None = 1.0,
+    class_scale: float | None = 1.0,
+    coord_scale: float | None = 1.0,
+    thresh: float | None = 0.6,
+    anchors_scale: int | None = 32,
+    use_logic_gradient: bool | None = False,
+    use_focal_loss: bool | None = False,
+    biases: float | Iterable[float] | None = ...,
+    mask: int | Iterable[int] | None = ...,
+    yolov3_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The mean over the images of the loss of all boxes at one scale.
+
+    Args:
+        side: Not read: the bottom's. Default: 13.
+        num_class: Classes. Default: 20.
+        num: Anchors of this scale. Default: 3.
+        object_scale: Factor to the loss of scores of objects. Default: 1.
+        noobject_scale: Factor to the loss of scores of nothing. Default: 1.
+        class_scale: Factor to the loss of classes. Default: 1.
+        coord_scale: Factor to the loss of locations. Default: 1.
+        thresh: What overlaps more is not nothing. Default: 0.6.
+        anchors_scale: Pixels of a cell. Default: 32.
+        use_logic_gradient: Not supported. Default: false.
+        use_focal_loss: Not supported. Default: false.
+        biases: Widths and heights of all anchors, in pixels.
+        mask: Which of the anchors are those of this scale.
+    """
+
+def Yolov3DetectionOutput(
+    *inputs: Top,
+    num_classes: int | None = 20,
+    num_box: int | None = 3,
+    confidence_threshold: float | None = 0.01,
+    nms_threshold: float | None = 0.45,
+    biases: float | Iterable[float] | None = ...,
+    anchors_scale: int | Iterable[int] | None = ...,
+    mask: int | Iterable[int] | None = ...,
+    mask_group_num: int | None = 2,
+    label_map_file: _String | None = ...,
+    yolov3_detection_output_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """As YoloDetectionOutput, of several scales together, and with a sigmoid for each class.
+
+    Args:
+        num_classes: Classes, without a background. Default: 20.
+        num_box: Anchors of a scale. Default: 3.
+        confidence_threshold: Boxes with less are dropped. Default: 0.01.
+        nms_threshold: Of two that overlap more, one is dropped. Default: 0.45.
+        biases: Widths and heights of all anchors, in pixels.
+        anchors_scale: Pixels of a cell, for each bottom.
+        mask: Which of the anchors are those of each bottom, one after the other.
+        mask_group_num: Bottoms. Default: 2.
+        label_map_file: Not read.
     """
 
 def __getattr__(name: str) -> Callable[..., Any]: ...

@@ -50,5 +50,6 @@ def test_result(score: Score, *, with_loss: bool) -> None:
     """Log the means of a test, its loss too where ``with_loss``."""
     if with_loss:
         glog.info("solver.cpp:397", f"Test loss: {glog.number(score.loss)}")
+    score.log_details()
     for number, output in enumerate(score.elements()):
         glog.info("solver.cpp:414", f"    Test net output #{number}: {glog.output(*output)}")

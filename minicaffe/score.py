@@ -43,6 +43,7 @@ class Score:
             name: self.net.device.to_numpy(self.net.blobs[name].data).reshape(-1)
             for name in self.net.outputs
         }
+        values = self.take(values)
         sums = self._sums or {name: np.zeros(value.size) for name, value in values.items()}
         for name, value in values.items():
             if value.size != sums[name].size:
@@ -52,6 +53,13 @@ class Score:
                 )
             sums[name] += value
         self._sums, self._loss, self.batches = sums, self._loss + loss, self.batches + 1
+
+    def take(self, values: dict[str, HostArray]) -> dict[str, HostArray]:
+        """What of a batch's outputs has a mean; the rest is kept in another way."""
+        return values
+
+    def log_details(self) -> None:
+        """Log what comes before the outputs."""
 
     @property
     def loss(self) -> float:

@@ -57,13 +57,10 @@ def _pair(overlaps: Array, found: Array) -> None:
     objects = np.arange(len(free))
     best = free.argmax(1)  # of each object
     for _ in objects:
-        values = free[objects, best]
-        most = values.max()
-        if not most:
-            break
-        equal = np.flatnonzero(values == most)
-        index = equal[best[equal].argmin()]
+        index = free[objects, best].argmax()
         candidate = best[index]
+        if not free[index, candidate]:
+            break
         found[candidate] = index
         free[index] = free[:, candidate] = 0
         stale = best == candidate

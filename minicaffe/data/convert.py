@@ -83,7 +83,7 @@ class Conversion:
         where = f"line {entry.line}, {entry.name}".encode(**ENCODING)
         key = f"{entry.number:08d}_{entry.name}".encode(**ENCODING)
         reader = ImageReader(self.source, color=not self.gray)
-        file = reader.read(self._path(entry.name), where)
+        file = reader.read(self.path(entry.name), where)
         pixels = reader.decode(file, where)
         if self.size is not None:
             import cv2  # loaded by the reader
@@ -103,7 +103,8 @@ class Conversion:
         rest.encoded = self.encoded
         return Made(key, _record(size, data, rest), layout)
 
-    def _path(self, name: str) -> str:
+    def path(self, name: str) -> str:
+        """Where the file is that the list calls ``name``."""
         path = self.root + name
         if self.root and not self.root.endswith(os.sep) and not os.path.exists(path):
             return os.path.join(self.root, name.lstrip(os.sep))

@@ -148,9 +148,7 @@ def adam(
     w -= g
 
 
-def regularize(
-    xp: ModuleType, w: Array, g: Array, scale: Number, l2: Number, l1: Number
-) -> None:
+def regularize(xp: ModuleType, w: Array, g: Array, scale: Number, l2: Number, l1: Number) -> None:
     """``g = scale g + l2 w + l1 sign(w)``."""
     g *= _as(g, scale)
     if not isinstance(l2, float) or l2:  # one on the device is not asked

@@ -89,3 +89,25 @@ def test_it_is_the_test_phase_also_where_the_file_says_otherwise(folder, capsys)
 def test_what_is_missing(argv, message, folder, capsys):
     assert main(["test", *argv]) == 1
     assert capsys.readouterr().err.startswith(f"minicaffe: error: {message}")
+
+
+def test_detections_make_one_number(folder, capsys):
+    """Nothing is where there is one object of class 1."""
+    (folder / "score.prototxt").write_text(
+        """layer { name: "it" type: "DummyData" top: "found" top: "objects" dummy_data_param {
+             shape { dim: [1, 1, 1, 7] } shape { dim: [1, 1, 1, 8] }
+             data_filler { value: 1 } data_filler { value: 1 } } }
+           layer { name: "rows" type: "DetectionEvaluate" bottom: "found" bottom: "objects"
+             top: "rows" detection_evaluate_param { num_classes: 3 } }"""
+    )
+    from minicaffe.proto import binary
+    from minicaffe.proto.minicaffe_pb2 import NetParameter
+
+    weights = NetParameter(name="w")
+    weights.layer.add(name="other", type="InnerProduct").blobs.add(data=[1]).shape.dim.append(1)
+    (folder / "w.caffemodel").write_bytes(binary.to_bytes(weights))
+    flags = ["-weights", "w.caffemodel", "-iterations", "2"]
+    assert lines(capsys, "-model", "score.prototxt", *flags)[2:] == [
+        ("caffe.cpp:309", "Loss: 0"),
+        ("caffe.cpp:321", "rows = 0"),
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from minicaffe.blob import Blob
+from minicaffe.device import Array
 from minicaffe.errors import ShapeError
 from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
 from minicaffe.layers.base import Layer
@@ -27,6 +28,9 @@ class InnerProduct(Layer):
     Definition: ``inner_product_param``.
     After: src/caffe/layers/inner_product_layer.cpp. Differs: a missing ``weight_filler`` starts
     from zeros as there, but with a warning.
+
+    Attributes:
+        transpose: of the definition.
     """
 
     backward_reads = ("bottom",)
@@ -34,12 +38,12 @@ class InnerProduct(Layer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.inner_product_param
         self._outputs = num_output(param)
-        self._transpose = param.transpose
+        self.transpose = bool(param.transpose)
         self._products = products(self.device)
         self._inputs = prod(bottom[0].shape[bottom[0].canonical_axis(param.axis) :])
         shape = (self._outputs, self._inputs)
         warn_of_zeros(self, param, "inner_product_layer.cpp:1")
-        self.add_param(shape[::-1] if self._transpose else shape, param.weight_filler)
+        self.add_param(shape[::-1] if self.transpose else shape, param.weight_filler)
         if param.bias_term:
             self.add_param((self._outputs,), param.bias_filler)
 
@@ -63,7 +67,7 @@ class InnerProduct(Layer):
         y = top[0].data.reshape(self._matrix[0], self._outputs)
         bias = self.blobs[1].data if len(self.blobs) > 1 else None
         with self._products:
-            ops.inner_product(self.xp, x, self.blobs[0].data, bias, y, self._transpose)
+            ops.inner_product(self.xp, x, self.blobs[0].data, bias, y, self.transpose)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -77,5 +81,24 @@ class InnerProduct(Layer):
                 bottom[0].diff.reshape(self._matrix) if propagate_down[0] else None,
                 wanted_diff(self, 0),
                 wanted_diff(self, 1),
-                self._transpose,
+                self.transpose,
             )
+
+    def add_row_gradients(
+        self, top: Sequence[Blob], bottom: Sequence[Blob], rows: slice, dw: Array
+    ) -> None:
+        """The part of ``backward`` that adds to the diff of some rows of w, which go to ``dw``.
+
+        Not if ``transpose``.
+        """
+        dy = top[0].diff.reshape(self._matrix[0], self._outputs)[:, rows]
+        ops.inner_product_grad(
+            self.xp,
+            bottom[0].data.reshape(self._matrix),
+            self.blobs[0].data[rows],
+            self.xp.ascontiguousarray(dy),
+            None,
+            dw,
+            None,
+            False,
+        )

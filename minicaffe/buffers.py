@@ -15,6 +15,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from minicaffe.backward import Step
 from minicaffe.blob import Blob, Memory
@@ -104,13 +105,36 @@ def share_data(net: Net, keep: Collection[str] = ()) -> Arena:
     return _share(net, _data(net, keep, backward=False))
 
 
-def share_all(net: Net) -> Arena:
+class Span(NamedTuple):
+    """When the gradient of a parameter is needed.
+
+    Attributes:
+        blob: the parameter, or a part of it that is a blob of its own.
+        first: of the stages that have use for the gradient; backward leaves it last.
+        last: likewise.
+    """
+
+    blob: Blob
+    first: int
+    last: int
+
+
+def share_all(net: Net, params: Iterable[Span] = ()) -> Arena:
     """Let data and gradients share memory, in a net whose whole passes alone are run.
 
     Not for one whose layers are run one by one: they may read what stages do not.
+
+    Args:
+        net: any.
+        params: parameters whose gradients are not needed but then; those of others stay apart.
     """
     net.is_lean = True
-    return _share(net, [*_data(net, (), backward=True), *_diffs(net)])
+    params = list(params)
+    lives = [*_data(net, (), backward=True), *_diffs(net)]
+    for blob, first, last in params:
+        born, dies = _when_back(net, last), _when_back(net, first)
+        lives.append(Life(DIFF, blob.memories[DIFF], blob.count, born, dies))
+    return _share(net, lives, [span.blob for span in params])
 
 
 class _Lives:
@@ -176,14 +200,15 @@ def _when_back(net: Net, index: int) -> int:
     return 2 * len(net.stages) - 1 - index
 
 
-def _share(net: Net, lives: Iterable[Life]) -> Arena:
+def _share(net: Net, lives: Iterable[Life], others: Iterable[Blob] = ()) -> Arena:
+    """Give ``lives`` places in an arena; ``others`` are blobs that are in no layer."""
     arena = Arena(net.device, net.dtype)
     lives = list(lives)
     arena.size = _place(lives, APART // net.dtype.itemsize)
     arena.saved = (sum(life.size for life in lives) - arena.size) * net.dtype.itemsize
     if arena.saved <= 0:
         return Arena(net.device, net.dtype)
-    blobs = _blobs_by_memory(net.steps)
+    blobs = _blobs_by_memory(net.steps, others)
     for life in lives:
         piece = Piece(arena, life)
         for blob in blobs[life.which, id(life.memory)]:
@@ -211,10 +236,12 @@ def _place(lives: list[Life], apart: int) -> int:
     return max((life.offset + life.size for life in lives), default=0)
 
 
-def _blobs_by_memory(steps: Iterable[Step]) -> dict[tuple[int, int], list[Blob]]:
+def _blobs_by_memory(
+    steps: Iterable[Step], others: Iterable[Blob]
+) -> dict[tuple[int, int], list[Blob]]:
     found: dict[tuple[int, int], dict[int, Blob]] = defaultdict(dict)
-    for step in steps:
-        for blob in [*step.bottom, *step.top]:
-            for which in (DATA, DIFF):
-                found[which, id(blob.memories[which])][id(blob)] = blob
+    blobs = [blob for step in steps for blob in (*step.bottom, *step.top, *step.layer.blobs)]
+    for blob in [*blobs, *others]:
+        for which in (DATA, DIFF):
+            found[which, id(blob.memories[which])][id(blob)] = blob
     return {key: list(blobs.values()) for key, blobs in found.items()}

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from minicaffe import debug, glog, report, scaffold, snapshot, training_step
+from minicaffe.average_precision import check_eval, make_score
 from minicaffe.callbacks import Action, Callback
 from minicaffe.definitions import check_resumed, check_solver
 from minicaffe.device import Array, Device, cpu
+from minicaffe.early_update import EarlyStep
 from minicaffe.errors import SolverConfigError
 from minicaffe.ops import compiling
 from minicaffe.proto.minicaffe_pb2 import SolverParameter
@@ -54,6 +56,7 @@ class Solver:
     def __init__(self, param: SolverParameter, device: Device | None = None) -> None:
         check_solver(param)
         snapshot.check_snapshots(param)
+        check_eval(param)
         self.param = param
         device = device or cpu()
         if param.random_seed >= 0:
@@ -123,6 +126,16 @@ class Solver:
         self.losses = deque(self.losses, maxlen=self.param.average_loss)
         self.settings = settings
 
+    def update_early(self) -> None:
+        """Update each parameter in the midst of backward from now on, so that less memory is used.
+
+        For commands: gradients and what is between the layers can no longer be read.
+
+        Raises:
+            SolverConfigError: something needs them; see ``early_update.obstacle``.
+        """
+        self._step = EarlyStep(self)
+
     def copy_weights(self, path: str | Path) -> Copied:
         """Start from the parameters in ``path``, where its layers have the names of a net's.
 
@@ -169,7 +182,7 @@ class Solver:
     def _iterate_until(self, stop: int) -> None:
         while self.iteration < stop:
             self.before_test = None
-            self.net.clear_param_diffs()
+            self._step.clear()
             if self._is_test_due() and (self.iteration or self.param.test_initialization):
                 self.test_all()
                 if self._stopped:
@@ -191,7 +204,7 @@ class Solver:
             with suppress(Exception):  # what forward has not prepared, it need not find
                 stage.rehearse()
         with suppress(Exception):
-            self.apply_update()
+            self._step.rehearse(Hyper(self.lr, self.iteration))
 
     def stop(self) -> None:
         """Do as ``Action.STOP`` asks, from inside a callback: this iteration is the last."""
@@ -284,7 +297,7 @@ class Solver:
         net, batches = self.test_nets[index], self.param.test_iter[index]
         net.share_weights(self.net)
         net.debug_info = self.param.debug_info
-        score = Score(net)
+        score = make_score(self.param, net)
         for batch in range(1, batches + 1):
             action = self.poll()
             if action is Action.SNAPSHOT:

@@ -39,6 +39,14 @@ class TrainingStep:
     def __init__(self, solver: Solver) -> None:
         self._solver: Solver = weakref.proxy(solver)  # which holds this
 
+    def clear(self) -> None:
+        """Before the passes of an iteration: they add to the gradients of parameters."""
+        self._solver.net.clear_param_diffs()
+
+    def rehearse(self, hyper: Hyper) -> None:
+        """Run what updates run, to have it compiled."""
+        self.update(hyper)
+
     def run_pass(self) -> Array | float:
         """Forward and backward once.
 

@@ -24,6 +24,7 @@ class AdaDelta(UpdateRule):
     num_history = 2
     ranges: ClassVar[Ranges] = {"momentum": BELOW_ONE, "delta": NOT_NEGATIVE}
     usual_momentum = 0.95
+    elementwise = True
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (h, u) = slot.blob.data, slot.blob.diff, slot.history

@@ -20,6 +20,7 @@ class AdaGrad(UpdateRule):
     """
 
     ranges: ClassVar[Ranges] = {"momentum": ABSENT, "delta": NOT_NEGATIVE}
+    elementwise = True
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (h,) = slot.blob.data, slot.blob.diff, slot.history

@@ -31,6 +31,7 @@ class Adam(UpdateRule):
         "delta": NOT_NEGATIVE,
     }
     usual_momentum = 0.9
+    elementwise = True
 
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (m, v) = slot.blob.data, slot.blob.diff, slot.history

@@ -68,12 +68,14 @@ class UpdateRule:
         ranges: what the fields it reads may be.
         usual_momentum: where ``momentum`` is the decay of an average, what it mostly is; 0 is not
             meant then.
+        elementwise: a step treats each element by itself, so that it may be taken in parts.
     """
 
     type: ClassVar[str]
     num_history: ClassVar[int] = 1
     ranges: ClassVar[Ranges] = {"momentum": UP_TO_ONE}
     usual_momentum: ClassVar[float] = 0.0
+    elementwise: ClassVar[bool] = False
 
     def __init__(self, param: SolverParameter, xp: ModuleType) -> None:
         self.param = param

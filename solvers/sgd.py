@@ -17,6 +17,8 @@ class SGD(UpdateRule):
     of iteration methods", 1964.
     """
 
+    elementwise = True
+
     def step(self, slot: Slot, hyper: Hyper) -> None:
         w, g, (v,) = slot.blob.data, slot.blob.diff, slot.history
         (rate,) = hyper.rates(self, slot)

@@ -46,7 +46,7 @@ class GpuJob(Job):
         solver = Solver(follower(param) if rank else param, device)
         try:
             follow(solver, param)
-            share_memory(solver)
+            share_memory(solver, alone=self.size == 1)
         except BaseException:
             solver.close()
             raise
@@ -68,11 +68,19 @@ class GpuJob(Job):
         return f"GPU {self.gpus[rank]} (rank {rank})"
 
 
-def share_memory(solver: Solver) -> None:
-    """Nobody looks into the blobs between the layers, but ``debug_info``."""
-    from minicaffe.buffers import share_all, share_data, share_diffs
+def share_memory(solver: Solver, *, alone: bool) -> None:
+    """Nobody looks into the blobs between the layers, but ``debug_info``.
 
-    shown = solver.param.debug_info or solver.net.debug_info
-    share_diffs(solver.net) if shown else share_all(solver.net)
+    Nor at gradients, where the solver is ``alone``, unless it is told to do more with them.
+    """
+    from minicaffe.buffers import share_all, share_data, share_diffs
+    from minicaffe.early_update import obstacle
+
+    if solver.param.debug_info or solver.net.debug_info:
+        share_diffs(solver.net)
+    elif alone and not obstacle(solver):
+        solver.update_early()
+    else:
+        share_all(solver.net)
     for net in solver.test_nets:
         share_data(net)

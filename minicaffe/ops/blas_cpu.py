@@ -19,7 +19,7 @@ from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic
 from threadpoolctl import ThreadpoolController
 
-from minicaffe.ops.numba_cpu import inner
+from minicaffe.ops.numba_cpu import helper, inner
 
 _MODULE = "scipy.linalg.cython_blas"
 _SYMBOLS = {types.float32: "minicaffe_sgemm", types.float64: "minicaffe_dgemm"}
@@ -102,7 +102,7 @@ def _call(typing, like, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
     return types.void(like, flag, flag, *numbers), codegen
 
 
-@inner
+@helper
 def _pieces(length, most, multiple):
     """Size of the pieces, no longer than ``most``, that ``length`` falls into about evenly."""
     count = max(1, (length + most - 1) // most)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicaffe.ops.numba_cpu import inner
+from minicaffe.ops.numba_cpu import helper
 
 
-@inner
+@helper
 def fill(to, at, count, value):
     """``to[at : at + count] = value``; nothing if ``count`` is negative, as in ``copy``."""
     start = np.uintp(at)
@@ -22,7 +22,7 @@ def fill(to, at, count, value):
         to[start + q] = value
 
 
-@inner
+@helper
 def cut_off(to, at, count):
     """``to[at : at + count]`` where it is not below 0, which NaN is not; else 0."""
     start, zero = np.uintp(at), to.dtype.type(0)
@@ -30,7 +30,7 @@ def cut_off(to, at, count):
         to[start + q] = zero if to[start + q] < zero else to[start + q]
 
 
-@inner
+@helper
 def copy(x, source, step, to, at, count):
     """``to[at : at + count]`` is every ``step``-th element of ``x[source:]``."""
     start, begin = np.uintp(at), np.uintp(source)
@@ -42,7 +42,7 @@ def copy(x, source, step, to, at, count):
             to[start + q] = x[begin + q * np.uintp(step)]
 
 
-@inner
+@helper
 def add(x, source, to, at, step, count):
     """Every ``step``-th element of ``to[at:]`` gets ``x[source : source + count]`` added."""
     start, begin = np.uintp(at), np.uintp(source)
@@ -54,7 +54,7 @@ def add(x, source, to, at, step, count):
             to[start + q * np.uintp(step)] += x[begin + q]
 
 
-@inner
+@helper
 def total(x, at, count):
     """The sum of ``x[at : at + count]``."""
     start, result = np.uintp(at), x.dtype.type(0)
@@ -63,7 +63,7 @@ def total(x, at, count):
     return result
 
 
-@inner
+@helper
 def _inside(size, out, stride, start):
     """Of ``out`` positions ``stride`` apart, the first at ``start``: those in ``[0, size)``."""
     first = 0 if start >= 0 else (-start + stride - 1) // stride
@@ -72,7 +72,7 @@ def _inside(size, out, stride, start):
     return min(first, stop), stop
 
 
-@inner
+@helper
 def _clear_edges(work, at, lines, width, first, stop):
     """Zero what is before ``first`` and from ``stop`` on in each of some lines."""
     for _ in range(lines if first > 0 or stop < width else 0):
@@ -81,13 +81,13 @@ def _clear_edges(work, at, lines, width, first, stop):
         at += width
 
 
-@inner
+@helper
 def _rows_join(p, images):
     """Whether one output row's inputs end where those of the next begin."""
     return images == 1 and p.stride_h == 1 and p.stride_w == 1 and p.out_w == p.w
 
 
-@inner
+@helper
 def columns(x, work, p, n0, images, channel, count, row0, lines):
     """Copy into ``work`` the columns of ``count`` channels for ``lines`` rows of some images."""
     at, line, image = 0, images * p.out_w, p.groups * p.c * p.h * p.w
@@ -116,7 +116,7 @@ def columns(x, work, p, n0, images, channel, count, row0, lines):
                 at += lines * line
 
 
-@inner
+@helper
 def add_columns(work, dx, p, n0, images, channel, count, row0, lines):
     """The reverse: add what ``columns`` copies to where it came from; spoils ``work``."""
     at, line, image = 0, images * p.out_w, p.groups * p.c * p.h * p.w
@@ -144,7 +144,7 @@ def add_columns(work, dx, p, n0, images, channel, count, row0, lines):
                 at += lines * line
 
 
-@inner
+@helper
 def put_columns(work, dx, p, n0, images, channel, count, row0, lines):
     """What ``add_columns`` does to zeros, of a 1x1 kernel without pad, for which p is ``thin``."""
     at, area = 0, p.h * p.w

@@ -20,6 +20,7 @@ from typing import Any
 
 from minicaffe import glog
 from minicaffe.files import lock
+from minicaffe.ops import parallel_steps
 
 _ahead: Callable[[], object] | None = None
 
@@ -101,11 +102,11 @@ def _do_ahead(work: Callable[[], object]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    os.nice(5)
     work()
 
 
 def _compile(function: Any, compile_or_load: Callable[[Any], Any], signature: Any) -> None:
+    parallel_steps.leave_out()
     _name_symbols_apart(function, signature)
     compile_or_load(signature)
 

@@ -31,7 +31,7 @@ from minicaffe.ops.columns_cpu import (
 )
 from minicaffe.ops.convolution import Window
 from minicaffe.ops.depthwise_cpu import depthwise, depthwise_grad, is_depthwise
-from minicaffe.ops.numba_cpu import inner, kernel, prange, threads
+from minicaffe.ops.numba_cpu import helper, kernel, prange, threads
 from minicaffe.ops.scratch_cpu import scratch
 
 
@@ -146,7 +146,7 @@ def _forward(x, w, bias, y, relu, work, workers, p):
             _forward_block(x, w, bias, y, relu, space, unit, p)
 
 
-@inner
+@helper
 def _forward_block(x, w, bias, y, relu, work, unit, p):
     row_blocks = (p.out_h + p.block_rows - 1) // p.block_rows
     o_blocks = (p.o + p.block_o - 1) // p.block_o
@@ -198,7 +198,7 @@ def _backward(x, w, dy, dx, sums, terms, want_w, want_b, work, p):
         _backward_share(x, w, dy, *results, want_w, want_b, space, part, channels, p)
 
 
-@inner
+@helper
 def _backward_share(x, w, dy, dx, sums, terms, want_w, want_b, work, part, channels, p):
     """All blocks of one part of the batch, for one part of the channels."""
     slices = (p.c + p.block_c - 1) // p.block_c
@@ -228,7 +228,7 @@ def _backward_share(x, w, dy, dx, sums, terms, want_w, want_b, work, part, chann
                 )
 
 
-@inner
+@helper
 def _gather(dy, work, n0, images, g, p):
     """A group of whole images of dy as (output, row, image, column), behind the columns."""
     at = p.columns
@@ -240,7 +240,7 @@ def _gather(dy, work, n0, images, g, p):
                 at += p.out_w
 
 
-@inner
+@helper
 def _backward_block(
     x, w, dx, sums, want_w, fresh, work, n0, images, row0, rows, g, c0, grad, grad_at, width, p
 ):

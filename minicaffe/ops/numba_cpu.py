@@ -106,6 +106,7 @@ def _name_files_apart(function: Any) -> None:
 
 kernel = _decorator(fastmath=FAST, parallel=True, no_cfunc_wrapper=True)
 inner = _decorator(fastmath=FAST, no_cfunc_wrapper=True)
+_helper = _decorator(fastmath=FAST, no_cfunc_wrapper=True, no_cpython_wrapper=True)
 exact = _decorator()  # rounds every operation as written, on one thread
 
 if "OMP_NUM_THREADS" in os.environ:
@@ -115,9 +116,41 @@ if "OMP_NUM_THREADS" in os.environ:
         )
 
 
+def helper(body: Callable[..., Any]) -> Any:
+    """Decorator: ``inner`` for what kernels alone call, which is compiled in less time.
+
+    It has no way in from Python, and of all integers that are written out in calls it makes one
+    kind, whereas ``inner`` is compiled for each of them.
+    """
+    function = _helper(body)
+    template = function.get_call_template
+
+    def template_of_kinds(args: Any, keywords: Any) -> Any:
+        kinds = {name: numba.types.unliteral(kind) for name, kind in keywords.items()}
+        return template(tuple(map(numba.types.unliteral, args)), kinds)
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise TypeError(f"{body.__name__} is called from Python, expected from kernels alone")
+
+    function.get_call_template = template_of_kinds
+    function._insert = lambda *args, **keywords: None  # what Python would find to call
+    function._compile_for_args = refuse
+    return function
+
+
 def threads() -> int:
     """How many workers a kernel has: into how many shares work is cut that must be added up."""
     return int(numba.get_num_threads())
 
 
-__all__ = ["FAST", "exact", "inner", "kernel", "kernel_folder", "numba", "prange", "threads"]
+__all__ = [
+    "FAST",
+    "exact",
+    "helper",
+    "inner",
+    "kernel",
+    "kernel_folder",
+    "numba",
+    "prange",
+    "threads",
+]

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+
 from minicaffe.ops import numba_cpu
 
 CODE = """
@@ -56,3 +59,29 @@ def test_no_two_processes_write_one_file(tmp_path):
         assert found
         assert not found & names
         names |= found
+
+
+@numba_cpu.helper
+def _add(a, number):
+    a[0] += number
+
+
+def test_a_helper_is_compiled_once_whatever_is_written_out():
+    def both(a, number):
+        _add(a, 1)
+        _add(a, 20)
+        _add(a, number=number)
+
+    a = np.zeros(1)
+    numba_cpu.numba.njit(both)(a, 300)
+    assert a[0] == 321
+    assert len(_add.overloads) == 1
+
+
+def test_a_helper_is_not_called_from_python():
+    """It has no way in: Numba would jump to address 0."""
+    a = np.zeros(1)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="_add is called from Python"):
+            _add(a, 1)
+        numba_cpu.numba.njit(lambda a: _add(a, 1))(a)

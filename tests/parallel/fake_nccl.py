@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -135,6 +136,7 @@ class NcclCommunicator:
 
 
 def _client(path: str) -> Connection:
-    while not os.path.exists(path):
+    while True:
+        with suppress(FileNotFoundError, ConnectionRefusedError):  # nobody listens yet
+            return Client(path, "AF_UNIX")
         time.sleep(0.01)
-    return Client(path, "AF_UNIX")

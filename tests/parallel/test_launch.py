@@ -9,6 +9,7 @@ import pytest
 
 from minicaffe.device import cpu
 from minicaffe.errors import SolverError, WorkerError
+from minicaffe.ops.dispatch import reference_bodies
 from minicaffe.parallel.launch import together
 from minicaffe.solver import Solver
 from tests.parallel.on_cpu import NET, CpuJob, Record, definition, with_dropout
@@ -16,7 +17,10 @@ from tests.parallel.on_cpu import NET, CpuJob, Record, definition, with_dropout
 
 @pytest.fixture(autouse=True)
 def _reference(monkeypatch):
-    monkeypatch.setenv("MINICAFFE_REFERENCE_BODIES", "1")  # of the processes: no kernel to load
+    """No kernel to load, in this process and in those that it starts."""
+    monkeypatch.setenv("MINICAFFE_REFERENCE_BODIES", "1")
+    with reference_bodies():
+        yield
 
 
 def alone(param, folder):

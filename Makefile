@@ -5,8 +5,8 @@ PYTHON ?= $(shell [ -z "$$VIRTUAL_ENV" ] && [ -x .venv/bin/python ] && echo .ven
 
 check: test lint types
 
-test:  # pytest fails by itself where it finds no test
-	$(PYTHON) -m pytest -q -m "not slow"
+test:  # pytest fails by itself where it finds no test; two processes have to name tests alike
+	PYTHONHASHSEED=0 $(PYTHON) -m pytest -q -m "not slow" -n 2
 
 slow:  # minutes: the whole LeNet run, 100 killed runs, 2 GB of parameters; ARTEFACTS=FOLDER: all models in it; CORPUS=FOLDER: all definitions
 	$(PYTHON) -m pytest -q -m slow

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 from step_protocol import serve
 
-from minicaffe.buffers import share_all, share_data
+from minicaffe.buffers import share_data
 from minicaffe.device import cpu
 from minicaffe.net import Net
 from minicaffe.proto.minicaffe_pb2 import TEST, NetParameter, NetState, SolverParameter
@@ -51,7 +51,7 @@ def prepare(job):
         )
     )
     fill(solver.net, arrays)
-    share_all(solver.net)
+    solver.update_early()
 
     def train():
         solver.step(1)

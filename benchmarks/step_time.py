@@ -38,7 +38,7 @@ from minicaffe.proto.minicaffe_pb2 import NetParameter, NetState, Phase
 from minicaffe.proto.text import read_net
 
 HERE = Path(__file__).parent
-PAUSE = 0.005  # s between two turns: the workers of the one that ran stop spinning
+PAUSE = 0.25  # s between two turns: the workers of the one that ran stop spinning
 TURN = 0.1  # s that a turn takes, roughly, where the steps are short
 SEED = 1701
 PEERS: dict[str, tuple[str, dict[str, Any]]] = {

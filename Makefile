@@ -9,7 +9,7 @@ test:  # pytest fails by itself where it finds no test; two processes have to na
 	PYTHONHASHSEED=0 $(PYTHON) -m pytest -q -m "not slow" -n 2
 
 slow:  # minutes: the whole LeNet run, 100 killed runs, 2 GB of parameters; ARTEFACTS=FOLDER: all models in it; CORPUS=FOLDER: all definitions
-	$(PYTHON) -m pytest -q -m slow
+	PYTHONHASHSEED=0 $(PYTHON) -m pytest -q -m slow -n 2
 
 fuzz:  # a minute or two: 24,000 damaged files for the readers
 	$(PYTHON) -m tests.fuzz

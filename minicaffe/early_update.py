@@ -9,7 +9,7 @@ For commands: elsewhere a user may read every gradient after backward.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -134,19 +134,19 @@ class _UpdateInParts(_Update):
 
     def __init__(self, slot: Slot, step: Step) -> None:
         super().__init__(slot)
-        self._step = step
+        self._step, self._layer = step, cast(InnerProduct, step.layer)
         self.blob = Blob(slot.blob.device, (ROWS, slot.blob.shape[1]), slot.blob.dtype)
         self.cleared = []
         step.layer.param_propagate_down[0] = False  # as a whole
 
     def run(self, rule: UpdateRule, hyper: Hyper) -> None:
         """Compute the gradient of some rows, and update them, until all are done."""
-        slot, part, layer = self.slot, self.blob, self._step.layer
+        slot, part, step = self.slot, self.blob, self._step
         for start in range(0, slot.blob.shape[0], ROWS):
             rows = slice(start, start + ROWS)
             part.set_data(slot.blob.data[rows])
             part.diff[...] = 0
-            layer.add_row_gradients(self._step.top, self._step.bottom, rows, part.diff)  # type: ignore[attr-defined]
+            self._layer.add_row_gradients(step.top, step.bottom, rows, part.diff)
             history = [array[rows] for array in slot.history]
             rule.step(Slot(part, history, slot.lr_mult, slot.decay_mult), hyper)
 

@@ -6,18 +6,22 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from minicaffe import glog
 from minicaffe.cli import _flags
-from minicaffe.errors import DataError
+from minicaffe.errors import DataError, MinicaffeError
 
 if TYPE_CHECKING:
     from minicaffe.data.source import Source
 
 YES, NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")  # as gflags reads them
 INTERVAL = 0.1  # seconds between updates of a bar
+
+REPORT = 1000  # images between lines of the log
+Records = Iterable[tuple[bytes, bytes]]
 
 
 def add_switch(parser: argparse.ArgumentParser, name: str, what: str) -> None:
@@ -140,3 +144,45 @@ def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
         progress.update(task, completed=done)
         with suppress(OSError):
             progress.stop()
+
+
+def resize_of(args: argparse.Namespace) -> tuple[int, int]:
+    """The height and width that images are scaled to; 0 for as they are.
+
+    Raises:
+        MinicaffeError: one is given without the other.
+    """
+    height, width = args.resize_height, args.resize_width
+    if bool(height) != bool(width):
+        raise MinicaffeError(
+            f"resize_height is {height} and resize_width {width}, expected both or neither"
+        )
+    return height, width
+
+
+def write(args: argparse.Namespace, records: Records, total: int, places: tuple[str, str]) -> None:
+    """Write the database that ``args`` name, and say how far it is.
+
+    Args:
+        args: of the command.
+        records: key and value.
+        total: how many at most.
+        places: file and line of the log's lines in the original, and of the last one.
+    """
+    from minicaffe.data.database_writer import write_database
+
+    with counting("images", total) as advance:
+        write_database(args.database, _told(records, advance, places), args.backend)
+
+
+def _told(
+    records: Records, advance: Callable[[], None], places: tuple[str, str]
+) -> Iterator[tuple[bytes, bytes]]:
+    count = 0
+    for count, record in enumerate(records, 1):
+        yield record
+        advance()
+        if count % REPORT == 0:
+            glog.info(places[0], f"Processed {count} files.")
+    if count % REPORT:
+        glog.info(places[1], f"Processed {count} files.")

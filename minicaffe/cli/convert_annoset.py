@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from minicaffe import glog
@@ -18,7 +17,7 @@ from minicaffe.errors import MinicaffeError
 if TYPE_CHECKING:
     from minicaffe.data.annotated.convert import AnnotatedConversion
 
-REPORT = 1000  # images between lines of the log
+_PLACES = ("convert_annoset.cpp:1",) * 2
 EPILOG = """\
 LISTFILE has a line "image annotation" for each image, both paths below ROOTFOLDER; with
 --anno_type classification, "image label". An image or an annotation that cannot be read ends the
@@ -92,7 +91,6 @@ def run(args: argparse.Namespace) -> int:
         read_annotated_entries,
         shuffled,
     )
-    from minicaffe.data.database_writer import write_database
     from minicaffe.data.prefetch import cores
     from minicaffe.data.thread_map import BadItems
 
@@ -108,8 +106,7 @@ def run(args: argparse.Namespace) -> int:
     records = convert_annotated(
         entries, conversion, bad, threads=args.threads or cores(), check_size=args.check_size
     )
-    with _databases.counting("images", len(entries)) as advance:
-        write_database(args.database, _told(records, advance), args.backend)
+    _databases.write(args, records, len(entries), _PLACES)
     if args.skip_bad:
         glog.info("convert_annoset.cpp:1", f"Skipped {bad.count} images or lines, see above")
     return 0
@@ -119,11 +116,7 @@ def _conversion(args: argparse.Namespace) -> AnnotatedConversion:
     from minicaffe.data.annotated.convert import AnnotatedConversion
     from minicaffe.data.convert import Conversion
 
-    height, width = args.resize_height, args.resize_width
-    if bool(height) != bool(width):
-        raise MinicaffeError(
-            f"resize_height is {height} and resize_width {width}, expected both or neither"
-        )
+    height, width = _databases.resize_of(args)
     kind = args.label_type if args.anno_type == "detection" else ""
     encode_type = args.encode_type.lower().removeprefix(".")
     images = Conversion(
@@ -152,17 +145,3 @@ def _labels(args: argparse.Namespace, kind: str) -> dict[str, int]:
             raise MinicaffeError(f"{args.label_map_file}: {name!r} is found twice, expected once")
         labels.setdefault(name, label)
     return labels
-
-
-def _told(
-    records: Iterable[tuple[bytes, bytes]], advance: Callable[[], None]
-) -> Iterator[tuple[bytes, bytes]]:
-    """``records``, with a call of ``advance`` after each and a line of the log now and then."""
-    count = 0
-    for count, record in enumerate(records, 1):
-        yield record
-        advance()
-        if count % REPORT == 0:
-            glog.info("convert_annoset.cpp:1", f"Processed {count} files.")
-    if count % REPORT:
-        glog.info("convert_annoset.cpp:1", f"Processed {count} files.")

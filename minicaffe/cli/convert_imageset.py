@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from minicaffe import glog
@@ -18,7 +17,7 @@ from minicaffe.errors import MinicaffeError
 if TYPE_CHECKING:
     from minicaffe.data.convert import Conversion
 
-REPORT = 1000  # images between lines of the log
+_PLACES = ("convert_imageset.cpp:144", "convert_imageset.cpp:153")
 EPILOG = """\
 LISTFILE has a line "path label" for each image, a path below ROOTFOLDER and a whole number; with
 --label_dim K, a path and K numbers. An image that cannot be read ends the conversion with nothing
@@ -80,7 +79,6 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert."""
     from minicaffe.data.convert import convert, read_entries, shuffled
-    from minicaffe.data.database_writer import write_database
     from minicaffe.data.prefetch import cores
     from minicaffe.data.thread_map import BadItems
 
@@ -99,8 +97,7 @@ def run(args: argparse.Namespace) -> int:
     records = convert(
         entries, conversion, bad, threads=args.threads or cores(), check_size=args.check_size
     )
-    with _databases.counting("images", len(entries)) as advance:
-        write_database(args.database, _told(records, advance), args.backend)
+    _databases.write(args, records, len(entries), _PLACES)
     if args.skip_bad:
         glog.info("convert_imageset.cpp:160", f"Skipped {bad.count} of {listed} images, see above")
     return 0
@@ -109,11 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def _conversion(args: argparse.Namespace) -> Conversion:
     from minicaffe.data.convert import Conversion
 
-    height, width = args.resize_height, args.resize_width
-    if bool(height) != bool(width):
-        raise MinicaffeError(
-            f"resize_height is {height} and resize_width {width}, expected both or neither"
-        )
+    height, width = _databases.resize_of(args)
     encode_type = args.encode_type.lower().removeprefix(".")
     if encode_type:
         _check_format(encode_type)
@@ -135,17 +128,3 @@ def _check_format(extension: str) -> None:
         raise MinicaffeError(
             f"encode_type is {extension!r}, expected a format that OpenCV can write: png, jpg, ..."
         )
-
-
-def _told(
-    records: Iterable[tuple[bytes, bytes]], advance: Callable[[], None]
-) -> Iterator[tuple[bytes, bytes]]:
-    """``records``, with a call of ``advance`` after each and a line of the log now and then."""
-    count = 0
-    for count, record in enumerate(records, 1):
-        yield record
-        advance()
-        if count % REPORT == 0:
-            glog.info("convert_imageset.cpp:144", f"Processed {count} files.")
-    if count % REPORT:
-        glog.info("convert_imageset.cpp:153", f"Processed {count} files.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
+import pytest
 from google.protobuf import text_format
 
 from minicaffe.device import cpu
@@ -13,6 +15,7 @@ from minicaffe.proto.minicaffe_pb2 import SolverParameter
 from minicaffe.solver import Solver
 
 DATA = Path(__file__).parent / "data"
+MNIST = Path(__file__).resolve().parents[2] / "models" / "lenet" / "data"  # not beside a wheel
 
 
 def input_of(name: str, *shape: int) -> str:
@@ -63,3 +66,14 @@ def optdigits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
         rows = [file[name] for name in ("train", "test")]
     train, test = ((part[:, :-1] / np.float32(16), part[:, -1]) for part in rows)
     return train, test
+
+
+def mnist(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``count`` digits of "train" or "t10k": (N, 1, 28, 28) in 0..1, labels (N,)."""
+    if not MNIST.exists():
+        pytest.skip("needs a checkout, not a wheel: MNIST is in models/lenet/data")
+    with gzip.open(MNIST / f"{part}-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(16 + count * 28 * 28), np.uint8, offset=16)
+    with gzip.open(MNIST / f"{part}-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(8 + count), np.uint8, offset=8)
+    return pixels.reshape(-1, 1, 28, 28) / np.float32(255), labels.astype(np.int64)

@@ -15,6 +15,7 @@ from minicaffe.errors import BlobCountError, LayerConfigError, ShapeError
 from minicaffe.layers._weights import num_output, wanted_diff, warn_of_zeros
 from minicaffe.layers.base import Layer
 from minicaffe.ops.inner_product import inner_product, inner_product_grad
+from minicaffe.ops.products import products
 
 
 def refuse_cont_gradient(propagate_down: Sequence[bool], index: int) -> None:
@@ -60,6 +61,7 @@ class Recurrent(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.recurrent_param
+        self._products = products(self.device)
         self._outputs = num_output(param)
         self._exposed = len(self.states) if param.expose_hidden else 0
         self._count_blobs(bottom, top)
@@ -95,6 +97,10 @@ class Recurrent(Layer):
         return count * (steps * (weights - static) + static)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        with self._products:
+            self._forward(bottom, top)
+
+    def _forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, units = _rows(bottom[0].data, 2), self._units.data
         w, bias = self.blobs[0].data, self.blobs[1].data
         inner_product(self.xp, x, w, bias, _rows(units, 2), False)
@@ -111,6 +117,12 @@ class Recurrent(Layer):
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         refuse_cont_gradient(propagate_down, 1)
+        with self._products:
+            self._backward(top, propagate_down, bottom)
+
+    def _backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
         self.run_back(bottom[1].data, top[0].diff)
         dunits = self._units.diff
         self._grad(0, bottom[0], 2, dunits, propagate_down[0], wanted_diff(self, 1))

@@ -38,7 +38,7 @@ class Scheduled(Neuron):
 
     def next_number(self) -> Array | float:
         """The number for this forward; where work is recorded, an array that is kept up to date."""
-        return self.device.host.number(self._advance, self.dtype)
+        return self.device.host.number(self._advance, self.dtype, self._take_back)
 
     def position(self) -> dict[str, Any]:
         """How many forwards there were."""
@@ -51,6 +51,9 @@ class Scheduled(Neuron):
     def _advance(self) -> float:
         self._forwards += 1
         return self._schedule.value(self._forwards - 1)
+
+    def _take_back(self) -> None:
+        self._forwards -= 1
 
 
 def check_schedule(schedule: Schedule, names: tuple[str, str, str], *, grows: bool) -> Schedule:

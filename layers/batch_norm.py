@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
@@ -11,6 +12,7 @@ from minicaffe.layers._channel_norm import ChannelNorm
 from minicaffe.layers.base import Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import batch_norm as ops
+from minicaffe.ops.running_moments import load_moments, store_moments
 from minicaffe.proto.minicaffe_pb2 import TEST, FillerParameter
 
 
@@ -27,7 +29,7 @@ class BatchNorm(Layer):
     divides by sqrt(eps).
 
     Shapes:
-        bottom[0]  x  (N, C, \\*any); no axis empty
+        bottom[0]  x  (N, C, \\*any); no axis empty where the batch's own statistics are used
         top[0]     y  as x; may be x itself
     Blobs, of which the first three are no solver's to change; their lr_mult is 0 and may be given
     as nothing else:
@@ -74,10 +76,10 @@ class BatchNorm(Layer):
                 f"bottom[0] has shape {shape}, expected {self._channels} channels at axis 1: the "
                 "statistics are made for them"
             )
-        if bottom[0].count == 0:
+        if bottom[0].count == 0 and not self.uses_stored:
             raise ShapeError(f"bottom[0] has shape {shape}, expected no empty axis: no mean exists")
         top[0].reshape(shape)
-        self.rows = shape[0], shape[1], bottom[0].count // (shape[0] * shape[1])
+        self.rows = shape[0], shape[1], prod(shape[2:])
         self.mean, self.variance, self.std, self._zeros = (
             self.device.zeros(self._channels, self.dtype) for _ in range(4)
         )
@@ -148,19 +150,16 @@ class BatchNorm(Layer):
 
     def load_stored(self) -> None:
         """Set ``mean`` and ``std`` from what is stored."""
-        total = self.blobs[2].data
-        scale = (total != 0) / self.xp.where(total == 0, 1, total)
-        self.mean[...] = self.blobs[0].data * scale
-        self.std[...] = self.xp.sqrt(self.blobs[1].data * scale + self.eps)
+        stored = (blob.data for blob in self.blobs[:3])
+        load_moments(self.xp, self.mean, self.std, *stored, self.eps)
 
     def store(self) -> None:
         """Add ``mean`` and ``variance``, of this batch, to what is stored."""
         fraction = self.param.batch_norm_param.moving_average_fraction
         elements = self.rows[0] * self.rows[2]
         unbiased = elements / (elements - 1) if elements > 1 else 1.0
-        moments = self.mean, self.variance * unbiased, 1
-        for blob, fresh in zip(self.blobs[:3], moments, strict=True):
-            blob.data[...] = blob.data * fraction + fresh
+        stored = (blob.data for blob in self.blobs[:3])
+        store_moments(self.xp, self.mean, self.variance, *stored, fraction, unbiased)
 
     def _fix_learning_rates(self) -> None:
         """No solver changes the statistics: as the original, put that in the definition."""

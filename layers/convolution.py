@@ -79,10 +79,15 @@ class Convolution(Filters):
             self.apply(self.xp, x, w, bias, y, self.window, relu)
 
     def bodies(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> dict[str, str]:
-        if self.device.index is not None:
+        args = self.x_shape, self.blobs[0].shape, self.dtype, self.y_shape, self.window
+        if self.device.index is None:
+            return ops.planned(*args)
+        if self.xp.__name__ != "cupy":  # a stand-in runs the references
             return {}
-        shapes = self.x_shape, self.blobs[0].shape
-        return ops.planned(*shapes, self.dtype, self.y_shape, self.window)
+        from minicaffe.ops import cudnn_problem
+
+        with self.products:
+            return cudnn_problem.planned(*args, bias=len(self.blobs) > 1)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         batch, _, *out = self.y_shape

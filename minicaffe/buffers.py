@@ -105,6 +105,20 @@ def share_data(net: Net, keep: Collection[str] = ()) -> Arena:
     return _share(net, _data(net, keep, backward=False))
 
 
+def gather(net: Net, which: int, blobs: Iterable[Blob]) -> Arena:
+    """Put the data or the gradients of ``blobs`` side by side, in their order.
+
+    What they held stays behind.
+    """
+    arena, lives = Arena(net.device, net.dtype), []
+    apart = APART // net.dtype.itemsize
+    for blob in blobs:
+        lives.append(Life(which, blob.memories[which], blob.count, 0, 0, arena.size))
+        arena.size += -(-blob.count // apart) * apart
+    _move(net, lives, arena)
+    return arena
+
+
 class Span(NamedTuple):
     """When the gradient of a parameter is needed.
 
@@ -208,12 +222,16 @@ def _share(net: Net, lives: Iterable[Life], others: Iterable[Blob] = ()) -> Aren
     arena.saved = (sum(life.size for life in lives) - arena.size) * net.dtype.itemsize
     if arena.saved <= 0:
         return Arena(net.device, net.dtype)
+    _move(net, lives, arena, others)
+    return arena
+
+
+def _move(net: Net, lives: Iterable[Life], arena: Arena, others: Iterable[Blob] = ()) -> None:
     blobs = _blobs_by_memory(net.steps, others)
     for life in lives:
         piece = Piece(arena, life)
         for blob in blobs[life.which, id(life.memory)]:
             blob.move(life.which, piece)
-    return arena
 
 
 def _place(lives: list[Life], apart: int) -> int:

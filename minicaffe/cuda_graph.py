@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minicaffe.device import Array, Device
-from minicaffe.host import Make
+from minicaffe.host import Make, TakeBack
 
 T = TypeVar("T")
 
@@ -38,16 +38,17 @@ class Recorded(Generic[T]):
         """Record ``work``, which must have been done before, with the same arrays; it is not done.
 
         Raises:
-            NotRecordedError: it does what cannot be recorded; random numbers are as before.
+            NotRecordedError: it does what cannot be recorded; random numbers, and what is counted
+                on the host, are as before.
         """
         xp, rng = device.xp, device.rng.bit_generator
         self._numbers = _Numbers(xp)
         self._pool = xp.cuda.MemoryPool()
         xp.get_default_memory_pool().free_all_blocks()  # it needs as much again as what ran before
         stream, before = xp.cuda.Stream(), rng.state
-        outer, device.host.numbers = device.host.numbers, self._numbers
+        allocator = xp.cuda.using_allocator(self._pool.malloc)
         try:
-            with stream, xp.cuda.using_allocator(self._pool.malloc):
+            with device.host.recording(self._numbers), stream, allocator:
                 stream.begin_capture()
                 try:
                     self.result = work()
@@ -56,8 +57,6 @@ class Recorded(Generic[T]):
         except Exception as error:
             rng.state = before
             raise NotRecordedError(_first_line(error)) from error
-        finally:
-            device.host.numbers = outer
         self._is_fresh = True
 
     def run(self) -> T:
@@ -84,15 +83,23 @@ class _Numbers:
         self._asked: list[tuple[Make, Array]] = []
         self._values: list[Any] = []
         self._written: list[Any] = []
+        self._take_back: list[TakeBack] = []
 
-    def number(self, make: Make, dtype: DTypeLike) -> Array:
+    def number(self, make: Make, dtype: DTypeLike, take_back: TakeBack | None) -> Array:
         """What ``make`` returns, as an array of no axes that ``write`` keeps up to date."""
         with self._xp.cuda.using_allocator(self._pool.malloc):
             array = self._xp.empty((), dtype)
         self._asked.append((make, array))
         self._values.append(make())
         self._written.append(None)
+        if take_back is not None:
+            self._take_back.append(take_back)
         return array
+
+    def take_back(self) -> None:
+        """The recording has come to nothing: its counting is undone, the last first."""
+        for take_back in reversed(self._take_back):
+            take_back()
 
     def write(self, *, anew: bool) -> None:
         """Bring to the device the values of the recording, or new ones."""

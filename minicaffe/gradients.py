@@ -42,8 +42,9 @@ def clip_factor(device: Device, slots: Sequence[Slot], limit: float) -> float | 
     if limit < 0:
         return 1.0
     xp = device.xp
-    squares = sum(ops.sum_of_squares(xp, slot.blob.diff) for slot in slots)
-    if xp is not np and slots:
+    blobs = [slot.blob for slot in slots if slot.blob.has_diff]  # what nobody asked for is zero
+    squares = sum(ops.sum_of_squares(xp, blob.diff) for blob in blobs)
+    if xp is not np and blobs:
         return limit / xp.maximum(squares**0.5, limit) if limit else 0.0
     norm = float(squares) ** 0.5
     if norm <= limit:

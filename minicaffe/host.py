@@ -16,14 +16,18 @@ from numpy.typing import DTypeLike
 from minicaffe.errors import layer_context
 
 Make = Callable[[], int | float]
+TakeBack = Callable[[], object]
 Refuse = Callable[[int, float], object]  # given the place of a value, and the value
 
 
 class Numbers(Protocol):
     """Numbers in a device's memory, which are brought up to date before work is done again."""
 
-    def number(self, make: Make, dtype: DTypeLike) -> Any:
+    def number(self, make: Make, dtype: DTypeLike, take_back: TakeBack | None) -> Any:
         """What ``make`` returns, as an array of no axes."""
+
+    def take_back(self) -> None:
+        """The numbers have come to nothing: what counts how many there were forgets them."""
 
 
 class Host:
@@ -38,13 +42,33 @@ class Host:
         self._defers = False
         self._found: WeakKeyDictionary[Any, tuple[Any, Refuse]] = WeakKeyDictionary()
 
-    def number(self, make: Make, dtype: DTypeLike) -> Any:
+    def number(self, make: Make, dtype: DTypeLike, take_back: TakeBack | None = None) -> Any:
         """What ``make`` returns, now and whenever the work that reads it is done again.
+
+        Args:
+            make: called once for each time that the work is done; not a random number of the
+                device's, which has ``random_key``.
+            dtype: of the number.
+            take_back: undoes what ``make`` counted when it was last called.
 
         Returns:
             A number; where work is recorded, an array of no axes of ``dtype`` on the device.
         """
-        return make() if self.numbers is None else self.numbers.number(make, dtype)
+        return make() if self.numbers is None else self.numbers.number(make, dtype, take_back)
+
+    @contextmanager
+    def recording(self, numbers: Numbers) -> Iterator[None]:
+        """Inside, ``numbers`` gets what the work needs; an error leaves no trace of it."""
+        before, self.numbers = self.numbers, numbers
+        found = dict(self._found)
+        try:
+            yield
+        except BaseException:
+            numbers.take_back()
+            self._found = WeakKeyDictionary(found)
+            raise
+        finally:
+            self.numbers = before
 
     @contextmanager
     def deferring(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minicaffe.blob import Blob
-from minicaffe.device import cpu
+from minicaffe.device import Device, cpu
 from minicaffe.errors import WeightsError
 from minicaffe.graph import filter_layers
 from minicaffe.inputs import Shape, replace_data
@@ -137,7 +137,10 @@ class Summary:
 
 
 def summarize(
-    definition: NetParameter, state: NetState, inputs: Mapping[str, Shape] | None = None
+    definition: NetParameter,
+    state: NetState,
+    inputs: Mapping[str, Shape] | None = None,
+    device: Device | None = None,
 ) -> Summary:
     """What ``definition`` is made of in ``state``.
 
@@ -148,13 +151,14 @@ def summarize(
         definition: of today's format.
         state: phase, level and stages.
         inputs: shapes for the tops of layers that have no bottoms, whose data is not looked at.
+        device: that it is for; None for the CPU.
 
     Raises:
         NetError: a shape is neither given, nor in the definition, nor in the data; or one of
             ``inputs`` is no blob that a layer without bottoms makes.
         MinicaffeError: the net cannot be built.
     """
-    device = replace(cpu(0), shapes_only=True)
+    device = replace(device or cpu(0), shapes_only=True)
     written = filter_layers(definition, state)
     runnable, guessed = replace_data(written, inputs or {}, device)
     net = Net(runnable, state, device)

@@ -21,6 +21,7 @@ from minicaffe.backward import Step
 from minicaffe.blob import Blob
 from minicaffe.cuda_graph import NotRecordedError, Recorded
 from minicaffe.device import Array
+from minicaffe.gathered import Gathered
 from minicaffe.net import Net
 from minicaffe.solvers import Hyper, Slot, UpdateRule
 
@@ -66,10 +67,18 @@ class TrainingStep:
     def update(self, hyper: Hyper) -> None:
         """Clip, average, regularize, update; ``hyper`` has no scale yet."""
         solver = self._solver
-        scale = gradients.prepare(solver.param, solver.device, solver.slots, hyper.iteration)
+        slots = solver.slots if solver.param.gradient_noise else self._slots()
+        scale = gradients.prepare(solver.param, solver.device, slots, hyper.iteration)
         hyper = replace(hyper, scale=scale)
-        for slot in solver.slots:
-            solver.rule.step(slot, hyper)
+        for slot in self._slots():
+            if not self._is_idle(slot):
+                solver.rule.step(slot, hyper)
+
+    def _slots(self) -> list[Slot]:
+        return self._solver.slots
+
+    def _is_idle(self, slot: Slot) -> bool:
+        return False
 
 
 class RecordedStep(TrainingStep):
@@ -83,8 +92,13 @@ class RecordedStep(TrainingStep):
         self._pass = _Work("passes", _obstacle_to_passes(solver.net))
         self._update = _Work("updates", _obstacle_to_updates(solver))
         self._inputs = _Inputs(solver.net)
+        self._gathered = Gathered(solver)
         self._now: list[Hyper] = []
         self._rates: dict[tuple[float, float], Sequence[Array | float]] = {}
+
+    def clear(self) -> None:
+        """As it is for any step."""
+        self._gathered.clear()
 
     def run_pass(self) -> Array | float:
         """As it is for any step; the next pass may write over the loss."""
@@ -104,9 +118,19 @@ class RecordedStep(TrainingStep):
             self._update.say(self._update.obstacle)
             super().update(hyper)
             return
-        self._now[:], self._rates = [hyper], {}
-        work = partial(super().update, replace(hyper, lend=self._lend))
-        self._update.run(solver.device, work, partial(_basis_of_updates, solver))
+        self._now[:] = [hyper]
+        self._update.run(solver.device, self._update_body, partial(_basis_of_updates, solver))
+
+    def _update_body(self) -> None:
+        self._rates = {}  # those of a recording that failed were never written
+        super().update(replace(self._now[0], lend=self._lend))
+
+    def _slots(self) -> list[Slot]:
+        return self._gathered.slots(self._solver)
+
+    def _is_idle(self, slot: Slot) -> bool:
+        """A step would change nothing: for BatchNorm's statistics, say."""
+        return not (slot.lr_mult or any(self._solver.rule.decay(slot)))
 
     def _run_body(self) -> Array | float:
         total: Array | float = 0.0
@@ -282,5 +306,7 @@ def _basis_of_updates(solver: Solver) -> list[Any]:
 
 
 def _same(one: list[Any], other: list[Any]) -> bool:
-    """They hold the same objects."""
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    """They hold the same objects; what was not there when ``one`` was recorded is no part of it."""
+    if len(one) != len(other):
+        return False
+    return all(a is None or a is b for a, b in zip(one, other, strict=True))

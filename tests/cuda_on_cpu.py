@@ -353,6 +353,21 @@ def run_on_cpu(case: Case, folder: Path, backwards: bool) -> tuple[Any, Any]:
     return (expected, expected_result), (found, result)
 
 
+def run_on_gpu(case: Case, cupy: Any) -> tuple[Any, Any]:
+    """Likewise, with CuPy itself; what comes from it is given as the stand-in's."""
+
+    def brought(found: Any) -> Any:
+        if isinstance(found, cupy.ndarray):
+            return fake_cupy.asarray(found.get())
+        return type(found)(map(brought, found)) if type(found) in (list, tuple) else found
+
+    expected = copied(case.args, np.copy)
+    expected_result = case.op.reference(np, *expected)
+    found = copied(case.args, cupy.asarray)
+    result = (case.body or case.op.cuda)(*found)
+    return (expected, expected_result), brought((found, result))
+
+
 def copied(args: Any, copy: Callable[[Any], Any]) -> Any:
     """``args``, each array copied, and one that is there twice once."""
     copies: dict[int, Any] = {}
@@ -386,7 +401,8 @@ def compare(case: Case, expected: Any, found: Any, where: str = "") -> None:
         for index, pair in enumerate(zip(expected, found, strict=True)):
             compare(case, *pair, f"{where}[{index}]")
     elif isinstance(found, fake_cupy.ndarray):  # a number that stays on the device
-        compare(case, expected, host(found).reshape(-1)[0].item(), where)
+        assert not found.shape, f"{case.name}{where}: int() takes no {found.shape}"
+        compare(case, expected, host(found).item(), where)
     elif isinstance(expected, float | np.floating):
         rtol = 1e-5 if case.rtol is None else case.rtol
         np.testing.assert_allclose(found, expected, rtol, err_msg=f"{case.name}{where}")

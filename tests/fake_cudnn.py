@@ -9,6 +9,7 @@ worst. A plan computes with the reference bodies, in float64.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -38,6 +39,7 @@ class FakePlan:
         workspace: bytes.
         milliseconds: that it takes.
         fails: None, or when: "build" or "run".
+        relu: what its ReLU does: it "keeps" all, "hides NaN", or is "finite".
     """
 
     name: str
@@ -45,6 +47,7 @@ class FakePlan:
     workspace: int = 0
     milliseconds: float = 1.0
     fails: str | None = None
+    relu: str = "keeps"
 
 
 @dataclass
@@ -54,6 +57,7 @@ class State:
     Attributes:
         plans: of every graph.
         fused_plans: of graphs that add a bias or have a ReLU; None: the same.
+        relu_plans: of graphs that have a ReLU; None: those of ``fused_plans``.
         version: of cuDNN.
         clock: milliseconds that plans have taken.
         built: graphs that were made; runs: names of plans, each time one ran.
@@ -63,6 +67,7 @@ class State:
 
     plans: list[FakePlan] = field(default_factory=lambda: [FakePlan("eng0")])
     fused_plans: list[FakePlan] | None = None
+    relu_plans: list[FakePlan] | None = None
     version: int = 90100
     clock: float = 0.0
     built: list[pygraph] = field(default_factory=list)
@@ -71,6 +76,11 @@ class State:
     streams: list[int] = field(default_factory=list)
 
 
+RELUS: dict[str, Callable[[np.ndarray], Any]] = {
+    "keeps": lambda x: np.maximum(x, 0),
+    "hides NaN": lambda x: np.fmax(x, 0),
+    "finite": lambda x: np.clip(x, 0, float(np.finfo(np.float32).max)),
+}
 state = State()
 
 
@@ -215,6 +225,8 @@ class pygraph:  # noqa: N801  # cuDNN's own name
 
     @property
     def plans(self) -> list[FakePlan]:
+        if state.relu_plans is not None and self.steps[-1][0] == "relu":
+            return state.relu_plans
         fused = state.fused_plans is not None and len(self.steps) > 1
         return state.fused_plans if fused else state.plans  # type: ignore[return-value]
 
@@ -270,9 +282,9 @@ class pygraph:  # noqa: N801  # cuDNN's own name
             raise RuntimeError("cudnnBackendExecute failed")
         if plan.workspace:
             ctypes.memset(workspace, 0xAB, plan.workspace)
-        self._compute(tensor_dict)
+        self._compute(tensor_dict, RELUS[plan.relu])
 
-    def _compute(self, addresses: dict[int, int]) -> None:
+    def _compute(self, addresses: dict[int, int], relu: Callable[[np.ndarray], Any]) -> None:
         def read(tensor: Tensor) -> np.ndarray:
             values = tensor.array(addresses)
             if tensor.kind is data_type.BFLOAT16:
@@ -299,7 +311,7 @@ class pygraph:  # noqa: N801  # cuDNN's own name
         else:
             ops.convolution_grad.reference(np, first, result, second, None, result, None, window)
         for step, more, _ in self.steps[1:]:
-            result = result + read(more["bias"]) if step == "bias" else np.maximum(result, 0)
+            result = result + read(more["bias"]) if step == "bias" else relu(result)
         values = target.array(addresses)
         rounded = to_bfloat16(result) if target.kind is data_type.BFLOAT16 else result
         values[...] = rounded.astype(values.dtype)

@@ -50,6 +50,7 @@ RANKS = [
         "watch",
         "scaffold",
         "cuda_graph",
+        "gathered",
         "training_step",
         "early_update",
         "solver",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -91,10 +92,14 @@ def test_others_never_get_its_memory(fake):
 def test_what_cannot_be_recorded_leaves_no_trace(fake, fault, message, monkeypatch):
     monkeypatch.setattr(fake_cuda.card, "size", fake_cuda.card.taken + (1 << 20))
     x, before = fake_cupy.zeros(3), fake.rng.bit_generator.state
+    counted = [[3], [0]]
 
     def work():
         x[...] = 1
         fake.random_key()
+        for each in counted:
+            for step in (1, 2):
+                fake.host.number(partial(each.append, step), "uint64", each.pop)
         fault(x)
         x[...] = 2
 
@@ -102,6 +107,7 @@ def test_what_cannot_be_recorded_leaves_no_trace(fake, fault, message, monkeypat
         Recorded(fake, work)
     assert x.get().tolist() == [0, 0, 0]
     assert fake.rng.bit_generator.state == before
+    assert counted == [[3], [0]]
     assert fake.host.numbers is None
     assert fake_cuda.get_current_stream() is fake_cuda.null
     x[...] = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minicaffe.cuda_graph import NotRecordedError, Recorded
 from minicaffe.device import Device
 from minicaffe.errors import ValueRangeError
 from tests import fake_cuda, fake_cupy
@@ -69,6 +70,24 @@ def test_all_layers_are_looked_at_in_one_copy(fake):
     with fake_cuda.counted() as counts, pytest.raises(ValueRangeError, match="label 3 at row 3"):
         fake.host.look()
     assert counts.to_host == 1
+
+
+def test_what_a_failed_recording_would_have_noted_is_forgotten(fake):
+    """Its note was never written: what lies there is whatever was there before."""
+    layer, bottom, top = loss_of(fake, [0, 1, 2, 0])
+    other = loss_of(fake, [0, 0, 4, 0])
+
+    def work():
+        layer.run_forward(bottom, top)
+        float(top[0].data)
+
+    with fake.host.deferring():
+        other[0].run_forward(*other[1:])
+        with pytest.raises(NotRecordedError):
+            Recorded(fake, work)
+    assert list(fake.host._found) == [other[0]]
+    with pytest.raises(ValueRangeError, match="label 4 at row 2"):
+        fake.host.look()
 
 
 def test_a_layer_that_is_gone_is_forgotten(fake):

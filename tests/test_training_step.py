@@ -14,6 +14,7 @@ from minicaffe import training_step
 from minicaffe.callbacks import Callback
 from minicaffe.device import Device, cpu
 from minicaffe.errors import ValueRangeError
+from minicaffe.net import Net
 from minicaffe.solvers import UpdateRule, rule_classes
 from minicaffe.training_step import RecordedStep, TrainingStep
 from tests import fake_cuda, fake_cupy
@@ -193,6 +194,37 @@ def test_what_cannot_be_recorded_is_done_as_written(layer, why, monkeypatch, cap
     assert are_recorded(recorded) == (False, True)
     said = [line for line in logged(caplog) if line.startswith("passes are not") and why in line]
     assert len(said) == 1
+
+
+SCHEDULED = (
+    NETS["random"]
+    + """
+layer { name: "bits" type: "BinaryActivation" bottom: "h" top: "b" binary_activation_param {
+  alpha: 1 growth: 1.5 step_size: 2 max_alpha: 50 } }
+layer { name: "end" type: "Reduction" bottom: "b" top: "sum" loss_weight: 0.01 }
+"""
+)
+
+
+@pytest.mark.parametrize("where", ["passes", "updates"])
+def test_a_recording_that_fails_leaves_no_trace(where, monkeypatch, caplog):
+    """Nor in what is counted: the schedule of a layer, the rates that the card was to have."""
+    caplog.set_level("INFO", "minicaffe")
+    patched, name = {"passes": (Net, "backward"), "updates": (rule_classes()["SGD"], "step")}[where]
+    whole = getattr(patched, name)
+
+    def fail(self, *args):
+        whole(self, *args)
+        if fake_cuda.get_current_stream().is_capturing():
+            fake_cuda.refuse_in_capture("somebody looks")
+
+    monkeypatch.setattr(patched, name, fail)
+    recorded, plain = run_both(SCHEDULED, SGD, monkeypatch)
+    assert are_recorded(recorded) == (where == "updates", where == "passes")
+    assert any(f"{where} are not recorded" in line and "looks" in line for line in logged(caplog))
+    for solver in (recorded, plain):
+        positions = [s.layer.position() for s in solver.net.steps if s.name == "bits"]
+        assert positions == [{"forwards": 7}]
 
 
 def test_hooks_and_debug_info_are_heeded_while_they_last(monkeypatch, caplog):

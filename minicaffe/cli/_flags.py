@@ -106,8 +106,8 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=PRECISIONS,
         default="fp32",
-        help="how a GPU multiplies in convolutions and inner products (default: fp32): tf32 and "
-        "bf16 are faster and keep 10 and 7 bits; what is kept stays float32",
+        help="how a GPU multiplies in convolutions, inner products and recurrent layers (default: "
+        "fp32): tf32 and bf16 are faster and keep 10 and 7 bits; what is kept stays float32",
     )
 
 

@@ -26,6 +26,7 @@ looked at, every one has memory of its own.
 examples:
   minicaffe plan train_val.prototxt
   minicaffe plan deploy.prototxt --phase TEST --json -
+  minicaffe plan train_val.prototxt -gpu 0
 """
 
 
@@ -45,6 +46,13 @@ def add_parser(subparsers: Any) -> None:
         "--phase", type=str.upper, choices=["TRAIN", "TEST"], default="TRAIN", help="default: TRAIN"
     )
     _flags.add_state(parser)
+    parser.add_argument(
+        "--gpu",
+        metavar="ID",
+        help="show what runs on this GPU: which plan of cuDNN's, once training or a test there "
+        "has chosen it; else the CPU",
+    )
+    _flags.add_precision(parser)
     parser.add_argument("--json", metavar="FILE", help="write JSON to FILE as well; - for stdout")
     parser.set_defaults(quiet=True)  # the table is the output
 
@@ -53,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table."""
     path = _flags.definition(args, "model")
 
+    from minicaffe.cli._device import device_for
     from minicaffe.plan import plan
     from minicaffe.proto.minicaffe_pb2 import NetState
     from minicaffe.proto.text import read_net
@@ -61,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     definition = read_net(path, phase=args.phase)
     state = NetState(phase=args.phase)
     _flags.apply_state(args, state)
-    found = plan(summarize(definition, state, _flags.input_shapes(args)).net)
+    found = plan(summarize(definition, state, _flags.input_shapes(args), device_for(args)).net)
     if args.json:
         _write(args.json, json.dumps(asdict(found), indent=2) + "\n")
     if args.json != "-":

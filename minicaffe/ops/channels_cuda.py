@@ -15,6 +15,7 @@ from minicaffe.device import Array
 from minicaffe.ops.cuda import BLOCK_SUMS
 
 SHARE = 4096  # elements of a channel below which it is not cut up
+ROW_SHARE = 16384  # of a row, which may not be cut up otherwise among other rows
 _BLOCKS = 2048  # that keep any card busy
 _AT_ONCE = 4
 
@@ -108,3 +109,9 @@ def plan(shape: tuple[int, ...]) -> Plan:
         shape = 0, channels, 1  # nothing to divide by, either
     shares = max(1, min(-(-size // SHARE), -(-_BLOCKS // max(1, channels))))
     return Plan(shape, shares, max(1, -(-size // shares)))
+
+
+def row_plan(rows: int, size: int) -> Plan:
+    """For (rows, size), size not 0: each row is shared out by its size alone."""
+    shares = -(-size // ROW_SHARE)
+    return Plan((1, rows, size), shares, -(-size // shares))

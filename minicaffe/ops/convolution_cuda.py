@@ -11,17 +11,16 @@ from minicaffe.device import Array
 from minicaffe.ops import columns_cuda as by_columns
 from minicaffe.ops.bfloat16_cuda import add_widened, halves, narrow, widen
 from minicaffe.ops.convolution import Window
-from minicaffe.ops.cudnn import library
 from minicaffe.ops.cudnn_graph import DATA, FORWARD, WEIGHTS, Problem
-from minicaffe.ops.cudnn_plans import Arrays, can, run
-from minicaffe.ops.products import current
+from minicaffe.ops.cudnn_plans import Arrays, run
+from minicaffe.ops.cudnn_problem import problem_of
 
 
 def convolution(
     x: Array, w: Array, bias: Array | None, y: Array, window: Window, relu: bool = False
 ) -> None:
     """``convolution.convolution``."""
-    problem = _problem(FORWARD, x, w, y, window, bias is not None, relu)
+    problem = problem_of(FORWARD, x, w, y, window, bias is not None, relu)
     if problem is None:
         by_columns.convolution(x, w, bias, y, window, relu)
     elif problem.precision == "bf16":
@@ -44,8 +43,8 @@ def convolution_grad(
     """``convolution.convolution_grad``."""
     if dbias is not None:
         by_columns.bias_grad(dy, dbias)
-    data = _problem(DATA, dx, w, dy, window) if dx is not None else None
-    weights = _problem(WEIGHTS, x, dw, dy, window) if dw is not None else None
+    data = problem_of(DATA, dx, w, dy, window) if dx is not None else None
+    weights = problem_of(WEIGHTS, x, dw, dy, window) if dw is not None else None
     if data is not None or weights is not None:
         is_rounded = "bf16" in {problem.precision for problem in (data, weights) if problem}
         given = narrow(dy) if is_rounded else dy
@@ -80,31 +79,3 @@ def _weights(problem: Problem, x: Array, dy: Array, dw: Array) -> None:
         part = cupy.empty(dw.shape, dw.dtype)
         run(problem, Arrays(x, dy, part))
         dw += part
-
-
-def _problem(
-    what: str,
-    x: Array,
-    w: Array,
-    y: Array,
-    window: Window,
-    bias: bool = False,
-    relu: bool = False,
-) -> Problem | None:
-    """What cuDNN is to compute; None leaves it to the columns."""
-    engine, precision = current()
-    axes = len(window.kernel)
-    if engine == "CAFFE" or not 1 <= axes <= 3 or not (x.size and w.size and y.size):
-        return None
-    if library() is None:
-        return None
-    if x.dtype.char == "d":
-        precision = "double"
-    one = (1,) * (axes == 1)  # cuDNN wants two axes at least
-    x_shape, w_shape, y_shape = ((*a.shape[:2], *one, *a.shape[2:]) for a in (x, w, y))
-    stride, dilation = (*one, *window.stride), (*one, *window.dilation)
-    pad = (*(0 for _ in one), *window.pad)
-    problem = Problem(what, x_shape, w_shape, y_shape, stride, pad, dilation, precision)
-    if precision != "bf16":  # there cuDNN has no plan that adds a bias
-        problem = problem._replace(bias=bias, relu=relu)
-    return problem if can(problem) else None

@@ -3,6 +3,12 @@
 They are timed on the arrays of the first step that meets a problem, by events, and the choice is
 kept on disk (``choice``). ``MINICAFFE_DETERMINISTIC=1`` takes what cuDNN's heuristics put first;
 so does a problem that is met while a stream is captured, when nothing can be timed.
+
+A ReLU that makes 0 of NaN would hide that a net has diverged. cuDNN's did for long, its versions
+say nothing of it, and its frontend has no switch. Comparing and selecting instead would say what is
+meant, but has no plan for float32 in our order of axes, nor has a ReLU without a bias (cuDNN 9.28).
+So a plan with a ReLU runs only where it has been seen to keep NaN and the infinities. Of -0 it may
+make 0.
 """
 
 from __future__ import annotations
@@ -22,9 +28,6 @@ from minicaffe.ops.choice import Choices
 from minicaffe.ops.cudnn import described, handle, library
 from minicaffe.ops.cudnn_graph import BIAS, FIRST, RESULT, SECOND, Plan, Problem, plans
 
-# cuDNN's ReLU is known to make 0 of NaN, which would hide that a net has diverged, and the frontend
-# has no switch for it. test_nan_passes_cudnns_relu_on_a_gpu tells whether a card's plans still do.
-FUSES_RELU = False
 _MOST = 8  # plans of a graph that are timed
 _TURNS = 3
 _SHORTEST = 1e-3  # seconds that a turn should take, so that events can measure it
@@ -52,12 +55,14 @@ class Body(NamedTuple):
         plan: of cuDNN's.
         workspace: bytes that it needs.
         bias, relu: whether they come after it.
+        is_sure: it is known to keep NaN.
     """
 
     plan: Plan
     workspace: int
     bias: bool
     relu: bool
+    is_sure: bool
 
     def run(self, arrays: Arrays) -> None:
         """Compute, on the current stream."""
@@ -79,6 +84,15 @@ def can(problem: Problem) -> bool:
     return bool(_known(_key(problem)))
 
 
+def chosen(problem: Problem) -> str:
+    """The name of the plan that computes ``problem`` here; "" before it has been chosen."""
+    key = _key(problem)
+    if key in _chosen:
+        return f"cuDNN {next(iter(_bodies[key]))}"
+    name = _choices().known(_work(key), "")
+    return f"cuDNN {name}" if name else ""
+
+
 def run(problem: Problem, arrays: Arrays) -> None:
     """Compute ``problem``, which cuDNN can."""
     import cupy
@@ -86,10 +100,31 @@ def run(problem: Problem, arrays: Arrays) -> None:
     key = _key(problem)
     bodies = _known(key)
     if key not in _chosen and not cupy.cuda.get_current_stream().is_capturing():
-        name = _choose(_work(key), bodies, arrays)
-        bodies = _bodies[key] = {name: bodies[name]}  # the others are let go
+        right = {name: body for name, body in bodies.items() if body.is_sure or keeps(body, arrays)}
+        name = _choose(_work(key), right, arrays)
+        bodies = _bodies[key] = {name: right[name]._replace(is_sure=True)}  # the others are let go
         _chosen.add(key)
-    next(iter(bodies.values())).run(arrays)
+    next(body for body in bodies.values() if body.is_sure).run(arrays)
+
+
+def keeps(body: Body, arrays: Arrays) -> bool:
+    """Whether NaN and infinity come out of ``body`` where its bias is that; overwrites the result.
+
+    What there is of NaN in the other arrays may come out too.
+    """
+    import cupy
+
+    bias, result = cupy.empty_like(arrays.bias), arrays.result
+    for value, expected in ((float("nan"),) * 2, (float("inf"),) * 2, (float("-inf"), 0.0)):
+        bias.fill(value)
+        result.fill(1)
+        try:
+            body.run(arrays._replace(bias=bias))
+        except (RuntimeError, MemoryError):
+            return False
+        if not bool(((result == expected) | cupy.isnan(result)).all()):
+            return False
+    return True
 
 
 def _key(problem: Problem) -> Key:
@@ -118,7 +153,7 @@ def _find(key: Key) -> dict[str, Body]:
         for name, part, plan in _candidates(problem):
             body = _built(problem, part, plan) if name == wanted else None
             if body is not None:
-                return {name: body}
+                return {name: body._replace(is_sure=True)}  # it was, when it was chosen
     found: dict[str, Body] = {}
     counts: Counter[Problem] = Counter()
     for name, part, plan in _candidates(problem):
@@ -126,16 +161,17 @@ def _find(key: Key) -> dict[str, Body]:
         if body is not None:
             found[name] = body
             counts[part] += 1
-            if is_deterministic:
+            if is_deterministic and body.is_sure:
                 break
-    return found
+    return found if any(body.is_sure for body in found.values()) else {}
 
 
 def _candidates(problem: Problem) -> Iterator[tuple[str, Problem, Plan]]:
     """Plans that do as much as they may, then those of the convolution alone; with what they do."""
     cudnn = library()
+    whole = problem._replace(relu=problem.relu and problem.bias)
     alone = problem._replace(bias=False, relu=False)
-    for part in dict.fromkeys((problem._replace(relu=problem.relu and FUSES_RELU), alone)):
+    for part in dict.fromkeys((whole, whole._replace(relu=False), alone)):
         more = ", bias" * part.bias + ", ReLU" * part.relu
         for name, plan in plans(cudnn, part, handle=handle(cudnn)):
             yield f"{name}{more}", part, plan
@@ -150,7 +186,8 @@ def _built(problem: Problem, part: Problem, plan: Plan) -> Body | None:
         return None
     if workspace > problem.workspace:
         return None
-    return Body(plan, workspace, problem.bias > part.bias, problem.relu > part.relu)
+    left = problem.bias > part.bias, problem.relu > part.relu
+    return Body(plan, workspace, *left, is_sure=not part.relu)
 
 
 def _choose(work: str, bodies: Mapping[str, Body], arrays: Arrays) -> str:

@@ -41,8 +41,8 @@ def philox(counter: tuple[Array, Array, Array, Array], key: tuple[Any, Any]) -> 
 
 
 def threshold(ratio: float) -> int:
-    """Words below this are dropped: the share ``ratio`` of all 2**32."""
-    return round(ratio * 2**32)
+    """Words below this are dropped: the share ``ratio`` of all 2**32, and never all of them."""
+    return min(round(ratio * 2**32), WORD)
 
 
 def factor(ratio: float, scale: float | None) -> float:
@@ -94,3 +94,18 @@ def dropout_grad(
         scale: see ratio.
     """
     dx[...] = dy * (mask * factor(ratio, scale))
+
+
+@compiled_in("minicaffe.ops.dropout_cpu")
+def keep_or_drop(xp: ModuleType, x: Array, y: Array, kept: Array) -> None:
+    """All of ``x``, or zeros, whatever x is: no product, which of infinity would leave NaN.
+
+    Args:
+        xp: array module.
+        x: any shape.
+        y: as ``x``, written; may be ``x``.
+        kept: uint8 (1,): 0 for zeros.
+    """
+    if y is not x:
+        y[...] = x
+    xp.copyto(y, xp.zeros((), y.dtype), where=(kept == 0).reshape(()))

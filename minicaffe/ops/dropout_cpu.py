@@ -33,6 +33,20 @@ def dropout_grad(
     _scale_kept(dy.reshape(-1), mask.reshape(-1), dx.reshape(-1), by)
 
 
+def keep_or_drop(x: Array, y: Array, kept: Array) -> None:
+    """``dropout.keep_or_drop``."""
+    if not kept[0]:
+        y[...] = 0
+    elif y is not x:
+        _copy(x.reshape(-1), y.reshape(-1))
+
+
+@kernel
+def _copy(x, y):
+    for i in prange(x.size):
+        y[i] = x[i]
+
+
 @inner
 def _philox_block(words, first, low, high):
     """Fill words (4, counts) from count ``first`` on; rounds outside, so that counts vectorise."""

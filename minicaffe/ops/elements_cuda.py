@@ -86,18 +86,20 @@ class Elements:
             for field in self._arrays
         ]
         parameters = ", ".join(["I count", *pointers, *map(_declared, self._more)])
-        loads = [f"if (i < count) {f.name}_kept[k] = {_loaded(f)};" for f in self._read]
+        loads = [
+            "    #pragma unroll",
+            f"    for (int k = 0; k < {AT_ONCE}; ++k) {{",
+            "        const I i = first + k * THREADS;",
+            *(f"        if (i < count) {f.name}_kept[k] = {_loaded(f)};" for f in self._read),
+            "    }",
+        ]
         return "\n".join(
             [
                 f'extern "C" __global__ void {self.name}({parameters}) {{',
                 *map(_number, self._more),
                 f"    const I first = (I)blockIdx.x * (THREADS * {AT_ONCE}) + threadIdx.x;",
                 *(f"    {f.kind} {f.name}_kept[{AT_ONCE}];" for f in self._read),
-                "    #pragma unroll",
-                f"    for (int k = 0; k < {AT_ONCE}; ++k) {{",
-                "        const I i = first + k * THREADS;",
-                *(f"        {line}" for line in loads),
-                "    }",
+                *(loads if self._read else []),
                 "    #pragma unroll",
                 f"    for (int k = 0; k < {AT_ONCE}; ++k) {{",
                 "        const I i = first + k * THREADS;",

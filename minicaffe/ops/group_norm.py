@@ -22,7 +22,8 @@ def group_norm(xp: ModuleType, x: Array, y: Array, mean: Array, std: Array, eps:
     """
     mean[...] = x.mean(axis=1, dtype=xp.float64)
     centred = x - mean[:, None]
-    std[...] = xp.sqrt((centred * centred).mean(axis=1, dtype=xp.float64) + eps)
+    wide = centred.astype(xp.float64)  # a square may be more than float32 holds
+    std[...] = xp.sqrt((wide * wide).mean(axis=1) + eps)
     y[...] = centred * _inverse(xp, std)[:, None]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from minicaffe.device import Array
-from minicaffe.ops.cuda import THREADS, Kernel
+from minicaffe.ops.cuda import Kernel
 from minicaffe.ops.elements_cuda import Elements, compile_together
 from minicaffe.ops.loss import LEAST
 from minicaffe.ops.positions_cuda import POSITIONS, plan
-from minicaffe.ops.sums_cuda import SUMS, totals
+from minicaffe.ops.sums_cuda import SUMS, grid, totals
 
-_AT_ONCE = 8  # elements of a thread
-_MOST = 1024  # blocks of a grid that adds up
 _SOURCE = (
     SUMS
     + POSITIONS
@@ -91,7 +89,7 @@ compile_together(_scaled_difference, _sigmoid_grad, _infogain_grad)
 
 def squared_distance(x: Array, y: Array, total: Array) -> None:
     """``loss.squared_distance``."""
-    sums = totals(_blocks(x.size), total)
+    sums = totals(grid(x.size), total)
     _squared_distance.blocks(sums.blocks, x.size, x, y, *sums.args)
     sums.finish(x)
 
@@ -103,7 +101,7 @@ def scaled_difference(x: Array, y: Array, factor: float | Array, dx: Array) -> N
 
 def sigmoid_cross_entropy(x: Array, target: Array, ignore: float, total: Array) -> Array | int:
     """``loss.sigmoid_cross_entropy``."""
-    sums = totals(_blocks(x.size), total)
+    sums = totals(grid(x.size), total)
     _sigmoid_cross_entropy.blocks(sums.blocks, x.size, x, target, ignore, *sums.args)
     return sums.finish(target)
 
@@ -138,7 +136,3 @@ def infogain_loss_grad(
     """``loss.infogain_loss_grad``."""
     shape = prob.shape
     _infogain_grad(prob, dx, label, ignore, weight, row_sum, factor, shape[2], shape[1])
-
-
-def _blocks(count: int) -> int:
-    return max(1, min(_MOST, -(-count // (THREADS * _AT_ONCE))))

@@ -24,7 +24,8 @@ def normalize(xp: ModuleType, x: Array, factor: Array, y: Array, norm: Array, ep
             the whole item.
         eps: added to the sum of squares.
     """
-    norm[...] = xp.sqrt(_sums(xp, x * x, norm) + eps)
+    wide = x.astype(xp.float64)  # a square may be more than float32 holds
+    norm[...] = xp.sqrt(_sums(xp, wide * wide, norm) + eps)
     y[...] = x * factor[:, None] * inverse(xp, norm)[:, None]
 
 

@@ -31,8 +31,8 @@ struct Place {
     __device__ I at(I c) const { return start + c * inner; }
 };
 // over the lanes of each position, in one order; all threads of a block come here
-__device__ T lanes_sum(T value, const Place& place) {
-    __shared__ T held[THREADS];
+template <typename V> __device__ V lanes_sum(V value, const Place& place) {
+    __shared__ V held[THREADS];
     __syncthreads();
     held[threadIdx.x] = value;
     for (int half = place.lanes / 2; half; half /= 2) {
@@ -43,13 +43,13 @@ __device__ T lanes_sum(T value, const Place& place) {
     __syncthreads();
     return held[threadIdx.x - place.lane * place.stride];
 }
-__device__ T lanes_max(T value, const Place& place) {
-    __shared__ T held[THREADS];
+template <typename V> __device__ V lanes_max(V value, const Place& place) {
+    __shared__ V held[THREADS];
     __syncthreads();
     held[threadIdx.x] = value;
     for (int half = place.lanes / 2; half; half /= 2) {
         __syncthreads();
-        const T other = place.lane < half ? held[threadIdx.x + half * place.stride] : value;
+        const V other = place.lane < half ? held[threadIdx.x + half * place.stride] : value;
         if (place.lane < half && other > held[threadIdx.x]) held[threadIdx.x] = other;
     }
     __syncthreads();

@@ -20,8 +20,8 @@ LEAST_SIDE = 0.1  # elements
 def psroi_pool(xp: ModuleType, x: Array, rois: Array, y: Array, scale: float) -> Array | int:
     """The mean of each bin of each region, of the channels that are the bin's own.
 
-    A region goes from round(x1) * scale to round(x2 + 1) * scale, halves away from zero, and is at
-    least LEAST_SIDE long; bins share it out evenly, and have all elements that they touch. What
+    A region goes from round(x1) * scale to (round(x2) + 1) * scale, halves away from zero, and is
+    at least LEAST_SIDE long; bins share it out evenly, and have all elements that they touch. What
     lies outside the plane counts for nothing; a bin without an element gives 0.
 
     Args:
@@ -85,9 +85,9 @@ def edges(xp: ModuleType, ends: Array, scale: float, count: int, size: int) -> t
         int32 (R, count) twice: the first element, and the one behind the last.
     """
     known = xp.where(xp.isfinite(ends), ends, 0)
-    known = known + xp.arange(2, dtype=ends.dtype)  # the end is a pixel that is inside
     whole = xp.trunc(known)  # adding a half and cutting off would round 0.49999997 to 1
     whole = whole + xp.sign(known) * (abs(known - whole) >= 0.5)
+    whole = whole + xp.arange(2, dtype=ends.dtype)  # the end is a pixel that is inside
     whole = xp.clip(whole * scale, -FARTHEST, FARTHEST)
     first = whole[:, :1]
     each = xp.maximum(whole[:, 1:] - first, LEAST_SIDE) / count

@@ -45,6 +45,9 @@ def roi_pool(
     if not len(x):
         return first_bad(xp, bad)
     height, width = x.shape[2:]
+    if not height or not width:
+        y[...], index[...] = 0, -1
+        return first_bad(xp, bad)
     tops, bottoms = edges(xp, rois[:, 2::2], scale, y.shape[2], height)
     lefts, rights = edges(xp, rois[:, 1::2], scale, y.shape[3], width)
     rows, columns = (xp.arange(size, dtype=xp.int32) for size in (height, width))

@@ -111,7 +111,7 @@ def roi_pool(x: Array, rois: Array, y: Array, index: Array, scale: float) -> Arr
     """``roi_pooling.roi_pool``; what is found stays on the device."""
     import cupy
 
-    bad = cupy.empty((1,), cupy.int64)
+    bad = cupy.empty((), cupy.int64)
     _ROI_POOL(y.size, x, rois, y, index, scale, *x.shape, *y.shape[2:])
     _FIRST_BAD.blocks(1, rois, bad, rois.size, len(x))
     return bad

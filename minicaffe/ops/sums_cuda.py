@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from minicaffe.device import Array
-from minicaffe.ops.cuda import BLOCK_SUMS, Kernel
+from minicaffe.ops.cuda import BLOCK_SUMS, THREADS, Kernel
 
+_AT_ONCE = 8  # elements of a thread
+_MOST = 1024  # blocks of a grid that adds up
 SUMS = (
     BLOCK_SUMS
     + """
@@ -97,3 +99,8 @@ def totals(blocks: int, total: Array) -> Totals:
 
     parts = cupy.empty(3 * blocks, np.float64) if blocks > 1 else None
     return Totals(blocks, parts, total, cupy.empty((), np.int64))
+
+
+def grid(count: int) -> int:
+    """Blocks that add up something of ``count`` elements, each thread several."""
+    return max(1, min(_MOST, -(-count // (THREADS * _AT_ONCE))))

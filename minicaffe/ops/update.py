@@ -162,6 +162,7 @@ def _as(g: Array, number: float | Array) -> float | Array:
     return number.astype(g.dtype) if hasattr(number, "astype") else number
 
 
+@compiled_in("minicaffe.ops.update_cpu")
 def trust_ratio(
     xp: ModuleType, w: Array, g: Array, scale: Number, l2: float, l1: float, trust: float
 ) -> Array:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minicaffe.ops import update as ops
 from minicaffe.ops.numba_cpu import inner, kernel, prange
 
 _SHARE = 65536  # elements a task takes: sums do not depend on the number of threads
@@ -126,6 +127,11 @@ def _adam(w, g, m, v, scale, l2, l1, rate, beta1, take1, beta2, take2, delta, sh
             vs[i] = square
             gs[i] = update
             ws[i] -= update
+
+
+def trust_ratio(w, g, scale, l2, l1, trust):
+    """``update.trust_ratio``, whose sums are what takes time."""
+    return ops.trust_ratio.reference(np, w, g, scale, l2, l1, trust)
 
 
 def sum_of_squares(x):

@@ -10,7 +10,7 @@ import numpy as np
 
 from minicaffe.device import Array
 from minicaffe.ops.cuda import BLOCK_SUMS, Kernel
-from minicaffe.ops.elements_cuda import Elements, compile_together
+from minicaffe.ops.elements_cuda import Elements, compile_together, number
 from minicaffe.ops.update import Number
 
 _SHARE = 16384  # elements of which a block adds up the squares
@@ -73,9 +73,47 @@ extern "C" __global__ void total(int count, const double* parts, double* sum_all
     sum = block_sum(sum);
     if (!threadIdx.x) *sum_all = sum;
 }
+// of w, and of g after it; with l1 how many of w are not 0 too
+extern "C" __global__ void squares_of_both(
+    I count, int share, int shares, const T* w, const T* g, bool l1, double* parts
+) {
+    const bool second = blockIdx.x >= shares;
+    const T* x = second ? g : w;
+    const I first = (I)(blockIdx.x - second * shares) * share;
+    const I last = first + share < count ? first + share : count;
+    double sum = 0, some = 0;
+    #pragma unroll 4
+    for (I i = first + threadIdx.x; i < last; i += THREADS) {
+        sum += (double)x[i] * x[i];
+        some += x[i] != 0;
+    }
+    sum = block_sum(sum);
+    if (l1) some = block_sum(some);
+    if (threadIdx.x) return;
+    parts[blockIdx.x] = sum;
+    if (!second) parts[2 * shares + blockIdx.x] = some;
+}
+extern "C" __global__ void ratio_of_norms(
+    int shares, const double* parts, const double* scale_at, double scale_given, double l2,
+    double l1, double trust, double* ratio
+) {
+    double w = 0, g = 0, some = 0;
+    for (int i = threadIdx.x; i < shares; i += THREADS) {
+        w += parts[i];
+        g += parts[shares + i];
+        some += parts[2 * shares + i];
+    }
+    w = sqrt(block_sum(w));
+    g = sqrt(block_sum(g)) * (scale_at ? *scale_at : scale_given);
+    some = block_sum(some);
+    if (threadIdx.x) return;
+    const double pull = l2 * w + (l1 != 0 ? l1 * sqrt(some) : 0.0);
+    *ratio = w > 0 && g > 0 ? trust * w / (g + pull) : 1.0;
+}
 """
 )
 _squares, _total = Kernel("squares", _SQUARES), Kernel("total", _SQUARES)
+_both, _ratio = Kernel("squares_of_both", _SQUARES), Kernel("ratio_of_norms", _SQUARES)
 
 
 def sgd(
@@ -156,6 +194,17 @@ def adam(
     """``update.adam``."""
     averages = beta1, 1 - beta1, beta2, 1 - beta2
     _adam(w, g, m, v, scale, l2, l1, rate, *averages, delta, shrink_l2, shrink_l1)
+
+
+def trust_ratio(w: Array, g: Array, scale: Number, l2: float, l1: float, trust: float) -> Array:
+    """``update.trust_ratio``, in two launches."""
+    import cupy
+
+    shares = max(1, -(-w.size // _SHARE))
+    parts, ratio = cupy.empty(3 * shares, np.float64), cupy.empty((), np.float64)
+    _both.blocks(2 * shares, w.size, _SHARE, shares, w, g, l1 != 0, parts)
+    _ratio.blocks(1, shares, parts, *number(scale), l2, l1, trust, ratio)
+    return ratio
 
 
 def sum_of_squares(x: Array) -> Array:

@@ -33,7 +33,7 @@ def unpool(xp: ModuleType, x: Array, mask: Array, y: Array, source: Array) -> Ar
         rows = xp.arange(len(x))
         for place in range(x.shape[1]):  # one after the other: the last one stays
             source[rows, at[:, place]] = place
-        y[...] = xp.take_along_axis(x, xp.maximum(source, 0), 1) * (source >= 0)
+        y[...] = xp.where(source >= 0, xp.take_along_axis(x, xp.maximum(source, 0), 1), 0)
     else:
         y[...] = 0
     return first_bad(xp, bad)
@@ -53,7 +53,7 @@ def unpool_grad(xp: ModuleType, dy: Array, mask: Array, source: Array, dx: Array
     if dx.size:
         at = mask.astype(xp.int32)
         stayed = xp.take_along_axis(source, at, 1) == xp.arange(dx.shape[1])
-        dx[...] = xp.take_along_axis(dy, at, 1) * stayed
+        dx[...] = xp.where(stayed, xp.take_along_axis(dy, at, 1), 0)
 
 
 @compiled_in("minicaffe.ops.upsample_cpu")

@@ -1,13 +1,14 @@
-"""Values put back where a pooling took them from, on the GPU: which one stays is settled first.
+"""Values put back where a pooling took them from, or as blocks, on the GPU.
 
-Each value leaves its place at the place it is for, where the largest number stays: the last value,
-in whatever order the threads come.
+Which one stays is settled first: each value leaves its place at the place it is for, where the
+largest number stays: the last value, in whatever order the threads come.
 """
 
 from __future__ import annotations
 
 from minicaffe.device import Array
 from minicaffe.ops.cuda import BLOCK_SUMS, Kernel
+from minicaffe.ops.elements_cuda import Elements, compile_together
 
 _SOURCE = (
     BLOCK_SUMS
@@ -54,13 +55,28 @@ _UNPOOL_SOURCE = Kernel("unpool_source", _SOURCE)
 _UNPOOL = Kernel("unpool", _SOURCE)
 _UNPOOL_GRAD = Kernel("unpool_grad", _SOURCE)
 _FIRST_BAD = Kernel("first_bad", _SOURCE)
+_REPEAT = Elements(
+    "repeat",
+    "-> y; const T* x, wide/, down/, right/, I narrow",
+    "const I row = OVER(i, wide), column = i - row * wide;"
+    " y = x[OVER(row, down) * narrow + OVER(column, right)];",
+)
+_REPEAT_GRAD = Elements(
+    "repeat_grad",
+    "-> dx; const T* dy, narrow/, int down, int right",
+    "const I row = OVER(i, narrow), wide = narrow * right;"
+    " const T* corner = dy + row * down * wide + (i - row * narrow) * right; dx = 0;"
+    " for (int a = 0; a < down; ++a)"
+    " for (int b = 0; b < right; ++b) dx += corner[a * wide + b];",
+)
+compile_together(_REPEAT, _REPEAT_GRAD)
 
 
 def unpool(x: Array, mask: Array, y: Array, source: Array) -> Array:
     """``upsample.unpool``; what is found stays on the device."""
     import cupy
 
-    bad = cupy.empty((1,), cupy.int64)
+    bad = cupy.empty((), cupy.int64)
     sizes = x.shape[1], y.shape[1]
     source.fill(-1)
     _UNPOOL_SOURCE(x.size, mask, source, *sizes)
@@ -72,3 +88,18 @@ def unpool(x: Array, mask: Array, y: Array, source: Array) -> Array:
 def unpool_grad(dy: Array, mask: Array, source: Array, dx: Array) -> None:
     """``upsample.unpool_grad``."""
     _UNPOOL_GRAD(dx.size, dy, mask, source, dx, dx.shape[1], dy.shape[1])
+
+
+def repeat(x: Array, y: Array) -> None:
+    """``upsample.repeat``."""
+    _REPEAT(y, x, y.shape[2], *_sides(y, x), x.shape[2])
+
+
+def repeat_grad(dy: Array, dx: Array) -> None:
+    """``upsample.repeat_grad``."""
+    _REPEAT_GRAD(dx, dy, dx.shape[2], *_sides(dy, dx))
+
+
+def _sides(large: Array, small: Array) -> tuple[int, ...]:
+    """Rows and columns that each value becomes."""
+    return tuple(large.shape[i] // max(small.shape[i], 1) for i in (1, 2))

@@ -34,6 +34,7 @@ ITS_OWN = (
     *("display", "debug_info", "snapshot", "snapshot_best", "early_stop", "lower_is_better"),
     *("plateau_output", "weights"),
 )
+_LOOK = "look"  # in place of an iteration
 _UPDATE = 0  # in place of 1 + rank: what is random in the update is so for all ranks alike
 
 
@@ -47,7 +48,7 @@ class Together(Callback):
     def __init__(self, communicator: Communicator, solver: Solver) -> None:
         self._communicator = communicator
         self._key = int(solver.device.rng.integers(2**63))  # rank 0's counts
-        self._looks = False
+        self._looks = self._is_between = False  # between: the others wait for an iteration
         learned = [param.blob for param in solver.net.params if param.lr_mult]
         early = solver.param.layer_wise_reduce
         self._gradients = Overlap(communicator, solver.net, learned, early=early)
@@ -71,9 +72,11 @@ class Together(Callback):
         tie.broadcast([param.blob.data for param in solver.net.params])
         if solver.iteration:
             tie.broadcast([array for slot in solver.slots for array in slot.history])
+        self._is_between = True
 
     def end(self) -> None:
-        """On rank 0: let the others end too."""
+        """On rank 0: let the others end too, if all is well with them."""
+        self._let_look()
         self._communicator.share(None)
 
     def on_start(self, solver: Solver) -> None:
@@ -83,9 +86,13 @@ class Together(Callback):
             Finished: it does not.
         """
         self._communicator.check()
-        told = self._communicator.share((solver.current_step, solver.is_display_due()))
+        mine = solver.current_step, solver.is_display_due()
+        while (told := self._communicator.share(mine)) == _LOOK:
+            solver.device.host.look()
+            self._communicator.barrier()
         if told is None:
             raise Finished
+        self._is_between = False
         solver.current_step, self._looks = told
         self._draw_from(solver, 1 + self._communicator.rank)
         self._gradients.start(solver.param.iter_size)
@@ -94,6 +101,7 @@ class Together(Callback):
         """Average what the ranks have found."""
         self._gradients.send_rest()
         self._communicator.finish()
+        self._is_between = True
         if solver.param.gradient_noise:
             self._draw_from(solver, _UPDATE)
 
@@ -107,17 +115,25 @@ class Together(Callback):
         self._communicator.check()
 
     def state(self) -> dict[str, Any]:
-        """The key of all that is random; a snapshot asks for it before it writes.
+        """The key of all that is random; a snapshot or a test asks for it before it begins.
 
         Raises:
-            WorkerError: another rank has failed: what there is must not be written.
+            WorkerError: another rank has failed, or has found something wrong in its data: what
+                there is must not be written.
         """
         self._communicator.settle()
+        self._let_look()
         return {"key": self._key}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on with the key of the interrupted run."""
         self._key = int(state["key"])
+
+    def _let_look(self) -> None:
+        """On rank 0: wait until the others have looked at what their devices have found."""
+        if self._is_between and not self._communicator.rank:
+            self._communicator.share(_LOOK)
+            self._communicator.barrier()
 
     def _draw_from(self, solver: Solver, stream: int) -> None:
         fresh = np.random.default_rng([self._key, solver.iteration, stream])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from minicaffe.cli.main import main
+from minicaffe.errors import DeviceError
 
 NET = """
 layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 2 dim: 3 dim: 30 dim: 30 } } }
@@ -67,3 +69,11 @@ def test_an_input_twice(net, capsys):
 def test_a_missing_file(capsys):
     assert main(["plan", "nope.prototxt"]) == 1
     assert "nope.prototxt: no such file" in capsys.readouterr().err
+
+
+def test_a_gpu_that_is_not_there(net, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main(["plan", net, "-gpu", "0"]) == DeviceError.exit_code
+    out, err = capsys.readouterr()
+    assert "CuPy is not installed" in err
+    assert not out

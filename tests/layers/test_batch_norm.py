@@ -211,6 +211,20 @@ def test_refuses_shapes(device, shape, message):
         build(text(), device, np.ones(shape))
 
 
+@pytest.mark.parametrize("fields", ["", "scale_bias: true"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_with_stored_moments_a_batch_may_be_empty(device, fields, in_place):
+    """A detector that finds no region has nothing for the layers behind."""
+    arrays = np.ones((0, 3, 4))
+    layer, bottom, top = build(text(fields, "TEST"), device, arrays, in_place=in_place)
+    before = values(device, layer)
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True], bottom)
+    assert top[0].shape == (0, 3, 4)
+    for found, value in zip(values(device, layer), before, strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
 def test_refuses_other_channels_later(device):
     layer, bottom, top = build(text(), device, np.ones((2, 3, 4)))
     bottom[0].reshape((2, 4, 4))

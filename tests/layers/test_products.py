@@ -21,6 +21,9 @@ DEFINITIONS = {
 }
 
 
+RECURRENT = "recurrent_param { num_output: 4 weight_filler { type: 'xavier' } }"
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """What was in force, at each matrix product."""
@@ -51,6 +54,25 @@ def test_engine_and_precision(asked, kind, precision, engine):
     expected = Products("DEFAULT" if kind == "InnerProduct" else engine, precision)
     assert 0 < count < len(asked)
     assert set(asked) == {expected}
+    assert current() == Products()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+@pytest.mark.parametrize(("kind", "each_step"), [("LSTM", 1), ("RNN", 1), ("GRU", 2), ("MGU", 2)])
+def test_recurrent_layers(asked, kind, each_step, precision):
+    """The products of all steps' inputs, of the static input and of each step's hidden state."""
+    device = Device(fake_cupy, 0, np.random.default_rng(1), precision=precision)
+    layer = create_layer(text_format.Parse(f"type: '{kind}' {RECURRENT}", LayerParameter()), device)
+    steps, count = 3, 2
+    shapes = (steps, count, 5), (steps, count), (count, 6)
+    bottoms, top = [Blob(device, shape) for shape in shapes], Blob(device)
+    layer.initialize(bottoms, [top])
+    layer.run_forward(bottoms, [top])
+    forward = len(asked)
+    layer.run_backward([top], [True, False, True], bottoms)
+    assert forward == 2 + each_step * steps + (kind == "RNN")
+    assert len(asked) > forward + steps
+    assert set(asked) == {Products(precision=precision)}
     assert current() == Products()
 
 

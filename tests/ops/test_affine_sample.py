@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from minicaffe.ops import affine_sample as ops
+from tests.cuda_on_cpu import Case
 
 MAPS = {
     "turned": [0.71, -0.43, 1.37, 0.53, 0.91, -0.67],
@@ -60,3 +63,19 @@ def test_a_position_that_is_no_number(which):
     else:
         ops.affine_sample.compiled(*args)
     assert np.isnan(v).all()
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-11}
+    for name, shape in product(MAPS, [*SHAPES, ((2, 5, 6, 4), (33, 35))]):
+        sizes, out = shape
+        u, du = (rng.standard_normal(sizes).astype(dtype) for _ in range(2))
+        v, dv = (rng.standard_normal((*sizes[:2], *out)).astype(dtype) for _ in range(2))
+        p = np.array([MAPS[name]] * sizes[0], float).reshape(-1, 6)
+        p[1:] += rng.uniform(-0.1, 0.1, p[1:].shape)
+        yield Case(ops.affine_sample, (u, p, v), f"{name} {shape}", **close)
+        for wanted in [(du, np.full(p.shape, 7.0)), (du, None), (None, np.full(p.shape, 7.0))]:
+            yield Case(ops.affine_sample_grad, (u, p, dv, *wanted), f"{name} {shape}", **close)
+    u, v = np.ones((1, 2, 3, 4), dtype), np.zeros((1, 2, 2, 2), dtype)
+    yield Case(ops.affine_sample, (u, np.array([[np.nan, 0, 0, 0, 1, 9]]), v), "NaN")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import channel_scale as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(2, 3, 5), (3, 7, 1), (2, 3, 600), (1, 2, 257), (0, 2, 3), (2, 0, 3), (2, 3, 0)]
 
@@ -30,3 +31,15 @@ def test_both_ways(rng, shape, dtype):
             grads.append((dx, da))
         for mine, other in zip(*grads, strict=True):
             np.testing.assert_allclose(mine, other, rtol, rtol)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for shape in [*SHAPES, (3, 200, 2)]:
+        factors = shape[0], shape[2]
+        a = rng.standard_normal(factors).astype(dtype)
+        x, y, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(3))
+        yield Case(ops.channel_scale, (x, a, y), f"{shape}")
+        da = np.full(factors, 7, dtype)
+        for wanted in [(y, da), (y, None), (None, da)]:
+            yield Case(ops.channel_scale_grad, (x, a, dy, *wanted), f"{shape}")

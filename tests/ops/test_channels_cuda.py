@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.ops import batch_norm, channels_cuda, scale
-from minicaffe.ops.channels_cuda import SHARE, plan
+from minicaffe.ops.channels_cuda import ROW_SHARE, SHARE, plan, row_plan
 from tests.cuda_on_cpu import Case, compare, run_on_cpu
 
 needs_gxx = pytest.mark.skipif(which("g++") is None, reason="g++ compiles the kernels here")
@@ -26,6 +26,15 @@ def test_shares_cover_a_channel(shape):
     assert size == 0 or (shares - 1) * length < size
     assert shares == 1 or length > SHARE // 2
     assert plan(shape).blocks <= max(channels, 2 * 2048)
+
+
+@given(st.integers(0, 5000), st.integers(1, 10**6))
+def test_a_row_is_shared_out_by_its_size_alone(rows, size):
+    (one, row, of), shares, length = row_plan(rows, size)
+    assert (one, row, of) == (1, rows, size)
+    assert (shares, length) == row_plan(1, size)[1:]
+    assert (shares - 1) * length < size <= shares * length
+    assert length <= ROW_SHARE
 
 
 @needs_gxx

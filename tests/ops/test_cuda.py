@@ -20,7 +20,8 @@ import pytest
 import minicaffe.ops
 import tests.ops
 from minicaffe.ops import OPS, cuda
-from tests.cuda_on_cpu import compare, copied, run_on_cpu
+from tests.conftest import HAS_GPU
+from tests.cuda_on_cpu import compare, copied, run_on_cpu, run_on_gpu
 
 needs_gxx = pytest.mark.skipif(which("g++") is None, reason="g++ compiles the kernels here")
 
@@ -46,6 +47,9 @@ BODIES = [name for module in BESIDE for name in public_functions(module)]
 KERNELS = tuple(cuda.KERNELS)  # before tests make their own
 TYPES = [(np.float32, np.int32), (np.float64, np.int64)]  # of T and I
 DTYPES = {"float32": np.float32, "float64": np.float64}
+BOUNDS = {"float32": 1e-4, "float64": 1e-9}  # on a GPU
+# those of convolutions, which are cuDNN's there, have their own tests
+ON_GPU = [name for name in BODIES if "convolution" not in name] if HAS_GPU else ["any"]
 
 
 @pytest.fixture(scope="session")
@@ -89,13 +93,31 @@ def test_other_bodies_give_what_the_reference_gives(cases, libraries):
             check(found, libraries)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not HAS_GPU, reason="needs CuPy and a CUDA device")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("body", ON_GPU)
+def test_body_gives_what_the_reference_gives_on_a_gpu(cases, body, dtype):
+    """Within wider bounds: there a product and a sum are rounded once, and exp is another."""
+    import cupy
+
+    for case in cases[body, dtype]:
+        with np.errstate(all="ignore"):
+            expected, found = run_on_gpu(case, cupy)
+        compare_all(case._replace(rtol=BOUNDS[dtype], atol=BOUNDS[dtype]), expected, found)
+
+
 def check(cases, libraries):
     for case, backwards in product(cases, (False, True)):
         with np.errstate(all="ignore"):
             expected, found = run_on_cpu(case, libraries, backwards)
-        if case.refused:
-            expected, found = expected[1:], found[1:]
-        compare(case, expected, found)
+        compare_all(case, expected, found)
+
+
+def compare_all(case, expected, found):
+    if case.refused:
+        expected, found = expected[1:], found[1:]
+    compare(case, expected, found)
 
 
 @pytest.mark.parametrize("module", BESIDE, ids=lambda module: module.__name__)

@@ -151,19 +151,75 @@ def test_plans_that_are_timed_are_some(cupy, cudnn):
 
 
 @pytest.mark.parametrize(("bias", "relu"), [(-5.0, True), (-5.0, False), (None, True)])
-@pytest.mark.parametrize("fuses_relu", [False, True])
 @pytest.mark.parametrize("fused", ["faster", "slower", "none"])
-def test_what_is_fused_where_that_is_faster(
-    cupy, cudnn, monkeypatch, fused, fuses_relu, bias, relu
-):
-    monkeypatch.setattr(cudnn_plans, "FUSES_RELU", fuses_relu)
+def test_what_is_fused_where_that_is_faster(cupy, cudnn, fused, bias, relu):
     cudnn.plans = [FakePlan("eng1", milliseconds=2)]
     times = {"faster": [1.0], "slower": [3.0], "none": []}
     cudnn.fused_plans = [FakePlan("eng9", milliseconds=time) for time in times[fused]]
     convolve(cupy, bias=bias, relu=relu)
-    more = bias is not None or fuses_relu
+    more = bias is not None  # cuDNN has no plan for a ReLU without one
     assert cudnn.runs[-1] == ("eng9" if fused == "faster" and more else "eng1")
     convolve(cupy, bias=bias, relu=relu)
+
+
+BAD_RELUS = [
+    FakePlan("eng8", milliseconds=0.1, relu="hides NaN"),
+    FakePlan("eng8", milliseconds=0.1, relu="finite"),
+    FakePlan("eng8", milliseconds=0.1, fails="run"),
+]
+
+
+def steps_of_runs(cudnn):
+    """Of the graphs that were made, how many steps each has."""
+    return [len(graph.steps) for graph in cudnn.built]
+
+
+@pytest.mark.parametrize("is_deterministic", [False, True])
+@pytest.mark.parametrize("bad", BAD_RELUS, ids=["NaN", "infinity", "run"])
+def test_a_relu_that_hides_what_has_gone_wrong_is_out(cupy, cudnn, bad, is_deterministic):
+    choice.deterministic(is_deterministic)
+    cudnn.plans = [FakePlan("eng1", milliseconds=2)]
+    cudnn.relu_plans = [bad, FakePlan("eng9", milliseconds=1)]
+    convolve(cupy, bias=-5.0, relu=True)
+    assert cudnn.runs[-1] == "eng9"
+    before = len(cudnn.runs)
+    convolve(cupy, bias=-5.0, relu=True)
+    assert cudnn.runs[before:] == ["eng9"]  # it is not looked at again
+
+
+@pytest.mark.parametrize("is_deterministic", [False, True])
+def test_the_bias_alone_is_fused_where_no_relu_keeps_nan(cupy, cudnn, is_deterministic):
+    choice.deterministic(is_deterministic)
+    cudnn.plans = [FakePlan("eng1", milliseconds=2)]
+    cudnn.relu_plans, cudnn.fused_plans = BAD_RELUS[:2], [FakePlan("eng5", milliseconds=1)]
+    convolve(cupy, bias=-5.0, relu=True)
+    assert cudnn.runs[-1] == "eng5"
+    assert steps_of_runs(cudnn) == [3, 2] if is_deterministic else [3, 2, 1]
+
+
+def test_a_relu_that_has_been_seen_is_known_to_a_new_process(cupy, cudnn):
+    cudnn.plans = [FakePlan("eng1", milliseconds=2)]
+    cudnn.relu_plans = [FakePlan("eng9")]
+    convolve(cupy, bias=-5.0, relu=True)
+    forget()
+    cudnn.runs.clear()
+    cupy.stream.capturing = True
+    convolve(cupy, bias=-5.0, relu=True)
+    assert cudnn.runs == ["eng9"]
+
+
+def test_a_relu_that_has_not_been_seen_does_not_run_while_a_stream_is_captured(cupy, cudnn):
+    cudnn.plans = [FakePlan("eng1", milliseconds=2)]
+    cudnn.relu_plans, cudnn.fused_plans = [FakePlan("eng9")], [FakePlan("eng5")]
+    cupy.stream.capturing = True
+    convolve(cupy, bias=-5.0, relu=True)
+    assert cudnn.runs == ["eng5"]
+
+
+def test_without_a_plan_that_is_sure_there_is_none(cupy, cudnn):
+    cudnn.plans, cudnn.fused_plans, cudnn.relu_plans = [], [], [FakePlan("eng9")]
+    convolve(cupy, bias=-5.0, relu=True)
+    assert not cudnn.runs
 
 
 def test_workspace_is_as_large_as_the_plan_says(cupy, cudnn):

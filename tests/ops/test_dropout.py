@@ -136,6 +136,23 @@ def test_a_factor_of_its_own(rng, dtype, body):
     np.testing.assert_allclose(dx, 0.75 * x * mask, rtol=1e-6)
 
 
+@pytest.mark.parametrize("body", ["compiled", "reference"])
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("kept", [0, 1, 255])
+@pytest.mark.parametrize("shape", [(), (0, 3), (7, 147)])
+def test_keep_or_drop(rng, body, in_place, kept, shape):
+    x = rng.standard_normal(shape)
+    x.reshape(-1)[:3] = (np.nan, np.inf, 2)[: x.size]
+    expected = x.copy() if kept else np.zeros(shape)
+    y = x if in_place else np.full(shape, 7.0)
+    flag = np.array([kept], np.uint8)
+    if body == "compiled":
+        ops.keep_or_drop.compiled(x, y, flag)
+    else:
+        ops.keep_or_drop.reference(np, x, y, flag)
+    np.testing.assert_array_equal(y, expected)
+
+
 def cuda_cases(rng, dtype):
     """For ``tests.ops.test_cuda``."""
     exact = {"rtol": 0, "atol": 0}

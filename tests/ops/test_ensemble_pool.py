@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.ops import ensemble_pool as ops
 from minicaffe.ops.pooling import LOWEST, Window
+from tests.cuda_on_cpu import Case
 
 GEOMETRIES = {  # (N, C, *sizes), kernels, strides, pads
     "halving": ((2, 3, 6, 8), (2, 2), (2, 2), (0, 0)),
@@ -86,3 +87,20 @@ def test_nothing_but_what_is_no_number(which):
     assert (z == LOWEST).all()
     assert (index == -1).all()
     assert (second == -1).all()
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for name, (shape, *sizes) in GEOMETRIES.items():
+        windows = tuple(
+            Window(*axis, ceil=True, clip=any(sizes[2]))
+            for axis in zip(shape[2:], *sizes, strict=True)
+        )
+        outs = *shape[:2], *(window.out for window in windows)
+        for values in (rng.integers(-3, 3, shape), rng.choice([np.nan, 1, -np.inf, np.inf], shape)):
+            x = values.astype(dtype)
+            y, z = np.full((2, *outs), 7, dtype)
+            index, second = np.full((2, *outs), 7, np.int32)
+            yield Case(ops.two_largest, (x, y, index, z, second, windows), name)
+            for key in (0x0123456789ABCDEF, np.array([0x0123456789ABCDEF], np.uint64)):
+                yield Case(ops.ensemble_pool, (x, y, index, windows, 0.3, key), name)

@@ -8,6 +8,7 @@ import pytest
 from minicaffe.ops import gated as ops
 from minicaffe.ops import steps_cpu
 from minicaffe.ops.numba_cpu import threads
+from tests.cuda_on_cpu import Case
 
 # one worker; one step; shares of sequences; shares of units, more than divide them evenly
 SHAPES = [(3, 2, 5), (1, 3, 4), (5, 3, 100), (3, 30, 171)]
@@ -68,3 +69,22 @@ def test_any_number_of_workers(rng, monkeypatch, shape):
         found.append(y)
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], rtol=1e-12)
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {}
+    for count in (2, 3):
+        for shape in [*SHAPES[:2], (4, 3, 130), (2, 0, 4)]:
+            steps, sequences, units = shape
+            cont = rng.choice([0, 0.5, 1, 1], shape[:2]).astype(dtype)
+            w = (rng.standard_normal((count * units, units)) / units**0.5).astype(dtype)
+            h, hidden, reset, y, dy = (
+                rng.standard_normal(each).astype(dtype) for each in (shape[1:], *[shape] * 4)
+            )
+            gates = rng.standard_normal((steps, sequences, count * units)).astype(dtype)
+            name = f"{shape} {count}"
+            yield Case(ops.gated, (cont, w, h, gates, hidden, reset, y), name, **close)
+            ops.gated.reference(np, cont, w, h, gates, hidden, reset, y)
+            args = cont, w, gates, hidden, dy, np.full_like(gates, 7)
+            yield Case(ops.gated_grad, args, name, **close)

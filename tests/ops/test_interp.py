@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minicaffe.ops import interp as ops
+from tests.cuda_on_cpu import Case
 
 SHAPES = [  # of x and of y
     ((2, 3, 9, 13), (21, 30)),
@@ -41,3 +42,14 @@ def test_places_are_inside(size, out):
     assert (np.diff(at) > 0).all() or size == 1
     if out > 1:
         assert at[-1] == size - 1
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-12}
+    same, large = ((2, 1, 3, 4), (3, 4)), ((5, 1, 2, 3), (300, 301))
+    for shape, size in [*SHAPES, same, large, ((1, 2, 1, 1), (6, 7))]:
+        x = rng.standard_normal(shape).astype(dtype)
+        y, dy = (rng.standard_normal((*shape[:2], *size)).astype(dtype) for _ in range(2))
+        yield Case(ops.interp, (x, y), f"{shape} {size}", **close)
+        yield Case(ops.interp_grad, (dy, x), f"{shape} {size}", **close)

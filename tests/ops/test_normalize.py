@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from minicaffe.ops import normalize as ops
+from tests.cuda_on_cpu import Case
 
 # (N, C, S): many positions, one, stretches with a rest; one channel, one item, none
 SHAPES = [(2, 3, 5), (3, 130, 1), (1, 4, 600), (2, 1, 257), (1, 1, 1), (0, 2, 3), (2, 5, 0)]
@@ -87,3 +90,21 @@ def test_a_length_of_0_and_one_that_is_no_number(which, across):
     bodies(ops.normalize_grad)[which](x, factor, x + 1, norm, dx, None)
     assert not dx[0].any()
     assert np.isnan(dx[1, :, 0]).all()
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = dict.fromkeys(("rtol", "atol"), 2e-5) if dtype == np.float32 else {"rtol": 1e-11}
+    for shape, across, shared in product([*SHAPES, (2, 3, 9001)], (False, True), (False, True)):
+        x, dy, y, dx = (rng.standard_normal(shape).astype(dtype) for _ in range(4))
+        factor = rng.standard_normal(1 if shared else shape[1]).astype(dtype)
+        norm = np.full((shape[0], 1 if across else shape[2]), 7, dtype)
+        name = f"{shape} {across} {shared}"
+        if x.size:
+            x[0, :, 0] = 0
+        yield Case(ops.normalize, (x, factor, y, norm, 0.0), name, **close)
+        yield Case(ops.normalize, (x, factor, y, norm, EPS), name, **close)
+        # of one channel the gradient is 0 but for what eps is
+        ops.normalize.reference(np, x, factor, y, norm, 0.0 if shape[1] > 1 else EPS)
+        for wanted in [(dx, np.ones_like(factor)), (dx, None), (None, np.ones_like(factor))]:
+            yield Case(ops.normalize_grad, (x, factor, dy, norm, *wanted), name, **close)

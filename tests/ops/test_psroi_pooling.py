@@ -64,7 +64,7 @@ def by_loops(x, rois, dy, scale):
 def elements(start, end, scale, i, bins, size):
     kind = type(start)
     first = kind(half_away(float(start))) * kind(scale)
-    past = kind(half_away(float(end + kind(1)))) * kind(scale)
+    past = kind(half_away(float(end)) + 1) * kind(scale)
     first, past = (kind(max(-(2**22), min(2**22, at))) for at in (first, past))
     each = max(kind(past - first), kind(0.1)) / kind(bins)
     low, high = floor(kind(i) * each + first), ceil(kind(i + 1) * each + first)

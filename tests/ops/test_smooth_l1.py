@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.ops import smooth_l1 as ops
 from minicaffe.ops.smooth_l1_cpu import TASK
+from tests.cuda_on_cpu import Case
 
 SIZES = [0, 1, 7, TASK, 2 * TASK + 5]
 
@@ -60,3 +61,18 @@ def test_what_is_no_number_stays():
     ops.smooth_l1_grad.compiled(x, np.zeros(3), None, None, 1.0, 1.0, dx)
     assert np.isnan(total[0])
     np.testing.assert_array_equal(dx, [0, np.nan, 1])
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    for size in (0, 1, 7, 2049, 20011):
+        for weights in range(3):
+            given = *arrays(rng, size, dtype, weights), 2.0
+            name = f"{size} {weights}"
+            yield Case(ops.smooth_l1, (*given, np.full(1, 7.0)), name)
+            for factor in (0.7, np.array(0.3, dtype)):
+                dx = np.full(size, 7, dtype)
+                yield Case(ops.smooth_l1_grad, (*given, factor, dx), name)
+    x, zero = np.array([0, np.nan, 3, -3], dtype), np.zeros(4, dtype)
+    args = x, zero, None, None, 1.0
+    yield Case(ops.smooth_l1_grad, (*args, 1.0, np.full_like(x, 7)), "no number")

@@ -7,7 +7,7 @@ from shutil import which
 import numpy as np
 import pytest
 
-from minicaffe.ops import loss, loss_cuda, softmax
+from minicaffe.ops import loss, softmax, sums_cuda
 from tests.cuda_on_cpu import Case, compare, run_on_cpu
 
 pytestmark = pytest.mark.skipif(which("g++") is None, reason="g++ compiles the kernels here")
@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_more_blocks_than_one_has_threads(rng, monkeypatch, folder, backwards):
-    monkeypatch.setattr(loss_cuda, "_AT_ONCE", 1)
+    monkeypatch.setattr(sums_cuda, "_AT_ONCE", 1)
     x, target = rng.standard_normal(257 * 256 + 3), rng.choice([0.0, 1.0], 257 * 256 + 3)
     case = Case(loss.sigmoid_cross_entropy, (x, target, 0.0, np.full(2, 7.0)))
     compare(case, *run_on_cpu(case, folder, backwards))

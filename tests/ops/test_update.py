@@ -40,7 +40,7 @@ def arrays_of(rng, name, shape, dtype):
 
 def test_every_step_is_covered():
     ops = {name.removeprefix("update.") for name in OPS if name.startswith("update.")}
-    assert ops == {name.partition(",")[0] for name in STEPS} | {"sum_of_squares"}
+    assert ops == {name.partition(",")[0] for name in STEPS} | {"sum_of_squares", "trust_ratio"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -163,6 +163,14 @@ def cuda_cases(rng, dtype):
     args = *arrays, 0.5, 0.0, 0.0, 0.1, 0.9, 0.99, *kept
     yield Case(update.adam, args, "adam, all kept", **close)
     for count in (1, 300, 40_001):
+        w, g = (rng.standard_normal(count).astype(dtype) for _ in range(2))
+        w[1::3] = 0
+        for l2, l1 in [(0.3, 0.0), (0.0, 0.2)]:
+            for scale in (0.5, np.array(0.5)):
+                args = w, g, scale, l2, l1, 0.01
+                yield Case(update.trust_ratio, args, f"{count}, {l2}, {l1}", rtol=1e-12)
+        for nothing in ((w, 0 * g), (0 * w, g)):
+            yield Case(update.trust_ratio, (*nothing, 0.5, 0.3, 0.0, 0.01), "1", rtol=0)
         x = rng.standard_normal(count).astype(dtype)
         yield Case(update.sum_of_squares, (x,), f"{count}", rtol=1e-12)
     yield Case(update.sum_of_squares, (np.full(3, 1e30, dtype),), rtol=1e-12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,21 @@ def test_unpool(rng, name, dtype, body):
     assert bad == -1
     for found, expected in zip((y, dx, source), (*right, last), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("body", ["compiled", "reference"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_stays_in_its_place(body, value):
+    x, mask = np.array([[value, 1.0]]), np.array([[2.0, 2.0]])  # the first does not stay
+    y, source, dx = np.ones((1, 4)), np.zeros((1, 4), np.int32), np.ones((1, 2))
+    if body == "compiled":
+        ops.unpool.compiled(x, mask, y, source)
+        ops.unpool_grad.compiled(np.array([[3.0, 3, value, 3]]), mask, source, dx)
+    else:
+        ops.unpool.reference(np, x, mask, y, source)
+        ops.unpool_grad.reference(np, np.array([[3.0, 3, value, 3]]), mask, source, dx)
+    np.testing.assert_array_equal(y, [[0, 0, 1, 0]])
+    np.testing.assert_array_equal(dx, [[0, value]])
 
 
 @pytest.mark.parametrize("body", ["compiled", "reference"])
@@ -89,3 +106,8 @@ def cuda_cases(rng, dtype):
         mask[2, 299] = np.nan
         rest = np.zeros((3, 20), dtype), np.zeros((3, 20), np.int32)
         yield Case(ops.unpool, (np.ones_like(mask), mask, *rest), f"{place}", refused=True)
+    for shape, sides in product([(4, 3, 5), (1, 1, 1), (0, 2, 3), (2, 3, 301)], [(2, 3), (5, 1)]):
+        x, dx = rng.standard_normal((2, *shape)).astype(dtype)
+        y = rng.standard_normal((shape[0], shape[1] * sides[0], shape[2] * sides[1])).astype(dtype)
+        yield Case(ops.repeat, (x, y), f"{shape} {sides}", rtol=0, atol=0)
+        yield Case(ops.repeat_grad, (y, dx), f"{shape} {sides}")

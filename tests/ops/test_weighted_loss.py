@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.ops import weighted_loss as ops
 from minicaffe.ops.softmax import softmax
+from tests.cuda_on_cpu import Case
 
 SHAPES = [(3, 1, 1), (7, 37, 1), (2600, 10, 1), (2, 3, 5), (3, 21, 300), (2, 3, 9001), (0, 3, 4)]
 
@@ -66,3 +67,30 @@ def test_the_first_bad_label(rng, shape, dtype):
         assert ops.weighted_loss.reference(np, prob, label, *rest) == index
         assert ops.focal_loss.compiled(prob, label, 255.0, 2.0, *one[2:]) == index
         assert ops.focal_loss.reference(np, prob, label, 255.0, 2.0, *one[2:]) == index
+
+
+def cuda_cases(rng, dtype):
+    """For ``tests.ops.test_cuda``."""
+    close = {"rtol": 3e-5, "atol": 2e-6} if dtype == np.float32 else {"rtol": 1e-9}
+    for shape in SHAPES:
+        prob, label = inputs(rng, shape, dtype)
+        weight = rng.uniform(0, 3, shape[1]).astype(dtype)
+        scale, total, dx = np.full_like(label, 7), np.full(2, 7.0), np.full_like(prob, 7)
+        for number in (0, 0.125, 2):
+            name = f"{shape} {number}"
+            args = prob, label, 255.0, number, scale, total
+            yield Case(ops.focal_loss, args, name, **close)
+            if number < 1:
+                args = prob, label, 255.0, weight, number, scale, total
+                yield Case(ops.weighted_loss, args, name, **close)
+                for factor in (0.7, np.array(0.3, dtype)):
+                    args = prob, label, 255.0, label / 7, number, factor, dx
+                    yield Case(ops.weighted_loss_grad, args, name, **close)
+        for place in {0, label.size // 2, label.size - 1} if label.size else ():
+            bad = label.copy()
+            bad.reshape(-1)[place] = np.nan
+            bad.reshape(-1)[-1] = shape[1]
+            args = prob, bad, 255.0, weight, 0.0, scale, total
+            yield Case(ops.weighted_loss, args, f"{shape} bad {place}", refused=True)
+            args = prob, bad, 255.0, 2.0, scale, total
+            yield Case(ops.focal_loss, args, f"{shape} bad {place}", refused=True)

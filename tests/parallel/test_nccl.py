@@ -182,12 +182,35 @@ def test_rank_0_that_is_killed_while_a_device_waits_for_it(tmp_path):
     assert all_gone(process.pid)
 
 
-def test_a_label_that_is_no_class_on_another_rank(tmp_path):
-    """A recorded step only notes it; rank 0 says when to look."""
+TEST = """test_iter: 1 test_interval: 3 test_initialization: false test_net_param {
+  layer { name: "ones" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "before"),
+    [
+        ("display: 2", 100, 4),
+        ("display: 0 snapshot: 3", 100, 3),
+        (f"display: 0 {TEST}", 100, 3),
+        ("display: 0", 3, 3),
+    ],
+    ids=["display", "snapshot", "test", "end"],
+)
+def test_a_label_that_is_no_class_on_another_rank(text, steps, before, tmp_path):
+    """A recorded step only notes it; the rank looks whenever rank 0 looks at its own."""
     net = NET.replace("num_output: 3", "num_output: 2").replace("BATCH", "1")
-    job = FakeGpuJob(definition(tmp_path, 1, "max_iter: 100 display: 1", net), size=3)
-    with pytest.raises(WorkerError, match=r"rank 2: .*'loss'.*2"), together(job) as three:
-        three.step(100)
+    job = FakeGpuJob(definition(tmp_path, 1, f"max_iter: 100 {text}", net), size=3)
+    seen = []
+
+    def run():
+        with together(job) as three:
+            seen.append(three)
+            three.step(steps)
+
+    with pytest.raises(WorkerError, match=r"rank 2: .*'loss'.*label 2 at"):
+        run()
+    assert seen[0].iteration <= before
+    assert not list(tmp_path.glob("small_iter*"))
 
 
 @pytest.mark.parametrize("how", ["late ours", "late kill"])

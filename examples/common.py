@@ -64,8 +64,8 @@ def write_lmdb(path, images, labels):
 
 def write_solver(path, train_net, test_net=None, **fields):
     """Write a solver's definition: SGD with momentum; a fixed rate, unless ``fields`` say else."""
-    fields = {"lr_policy": "fixed", "momentum": 0.9, "weight_decay": 5e-4, **fields}
-    solver = caffe_pb2.SolverParameter(train_net=str(train_net), random_seed=1, **fields)
+    usual = {"lr_policy": "fixed", "momentum": 0.9, "weight_decay": 5e-4, "random_seed": 1}
+    solver = caffe_pb2.SolverParameter(train_net=str(train_net), **{**usual, **fields})
     if test_net:  # the scripts test by hand, never the solver
         never = {"test_iter": [1], "test_interval": 1 << 30, "test_initialization": False}
         solver.MergeFrom(caffe_pb2.SolverParameter(test_net=[str(test_net)], **never))

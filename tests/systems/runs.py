@@ -11,7 +11,7 @@ from google.protobuf import text_format
 
 from minicaffe.device import cpu
 from minicaffe.net import Net
-from minicaffe.proto.minicaffe_pb2 import SolverParameter
+from minicaffe.proto.minicaffe_pb2 import TEST, NetParameter, NetState, SolverParameter
 from minicaffe.solver import Solver
 
 DATA = Path(__file__).parent / "data"
@@ -52,12 +52,45 @@ def solver_of(net: str, seed: int = 1, **fields: object) -> Solver:
     return Solver(param, cpu(seed))
 
 
+def net_of(net: str, dtype: type = np.float64, seed: int = 1) -> Net:
+    """``net``, with gradients down to its inputs."""
+    definition = text_format.Parse(f"force_backward: true {net}", NetParameter())
+    return Net(definition, device=cpu(seed), dtype=dtype)
+
+
 def fill(net: Net, **arrays: np.ndarray) -> None:
     """Put arrays into the inputs of those names."""
     for name, array in arrays.items():
         net.blobs[name].reshape(array.shape)
         net.blobs[name].data[...] = array
     net.reshape()
+
+
+def train_on(
+    solver: Solver, x: np.ndarray, t: np.ndarray, iterations: int, seed: int = 0, size: int = 64
+) -> None:
+    """Iterations on batches of the inputs ``x`` and ``t``, each drawn from the arrays."""
+    rng, batch = np.random.default_rng(seed), np.arange(size)
+    fill(solver.net, x=x[batch], t=t[batch])
+    for _ in range(iterations):
+        batch = rng.integers(0, len(x), size)
+        for name, array in (("x", x), ("t", t)):
+            solver.net.blobs[name].data[...] = array[batch]
+        solver.step(1)
+
+
+def in_test(solver: Solver) -> Net:
+    """The net that ``solver`` trains, in TEST, on the same parameters."""
+    net = Net(solver.param.net_param, NetState(phase=TEST))
+    net.share_weights(solver.net)
+    return net
+
+
+def accuracy(net: Net, x: np.ndarray, t: np.ndarray) -> float:
+    """The share of the items ``x`` whose largest ``y`` is that of their label ``t``."""
+    fill(net, x=x, t=t)
+    net.forward()
+    return float((net.blobs["y"].data.argmax(axis=1) == t).mean())
 
 
 def optdigits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

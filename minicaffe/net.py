@@ -185,6 +185,9 @@ class Net:
     def share_weights(self, other: Net) -> None:
         """Use the parameters of ``other``, layer by layer of the same name, from now on.
 
+        Where no layer that has parameters has a name of the other net, nothing is shared, and the
+        log warns.
+
         Raises:
             ParamSharingError: layers of one name have parameters of different shapes.
         """
@@ -197,6 +200,12 @@ class Net:
         for step in other.steps:
             if step.name not in mine and step.layer.blobs:
                 glog.info("net.cpp:677", f"Ignoring source layer {step.name}")
+        if self.params and other.params and not any(step.layer.blobs for step in known):
+            glog.warning(
+                "net.cpp:677",
+                "no parameters are shared: no layer of the net has the name of one of the other "
+                f"net's: {', '.join(step.name for step in other.steps if step.layer.blobs)}",
+            )
 
     def output_values(self) -> Iterator[tuple[str, float, float]]:
         """Name, value and loss weight of each element of each output, in the log's order."""

@@ -26,7 +26,7 @@ from minicaffe.pycaffe.log import log_from_environment
 from minicaffe.pycaffe.opening import check_file, definition_of, state_of
 from minicaffe.pycaffe.structure import Structure
 from minicaffe.user_blob import Blob, HostArray
-from minicaffe.weights import copy_weights, load_weights, save_weights
+from minicaffe.weights import copy_weights, load_weights, net_to_proto, save_weights
 
 __all__ = ["Net"]
 
@@ -222,13 +222,17 @@ class Net(Structure):
         """Copy parameters by the names of layers; other layers keep theirs.
 
         Args:
-            weights: path of a ``.caffemodel``, or one in HDF5; or a ``NetParameter``.
+            weights: path of a ``.caffemodel``, or one in HDF5; or a ``NetParameter``, or a ``Net``.
 
         Raises:
             MissingFileError: no such file.
             WeightsError: a layer's parameters do not fit; nothing has been copied then.
         """
         self.write_back()
+        if isinstance(weights, Net):
+            weights.write_back()
+            copy_weights(self.engine, net_to_proto(weights.engine))
+            return
         if isinstance(weights, Message):
             copy_weights(self.engine, definition_of(weights))
             return

@@ -466,6 +466,14 @@ class TestWeights:
         deploy.copy_from(message)
         assert_same(values(deploy), kept)
 
+    def test_from_a_net(self, deploy, written):
+        other = caffe.Net(written(DEPLOY), caffe.TRAIN)
+        other.params["ip"][0].data[...] = 3  # not yet in the engine
+        deploy.copy_from(other)
+        assert_same(values(deploy), values(other))
+        other.params["ip"][0].data[...] = 4
+        assert (deploy.params["ip"][0].data == 3).all()
+
     def test_a_missing_or_wrong_file_changes_nothing(self, deploy, written):
         kept = values(deploy)
         with pytest.raises(RuntimeError, match="Could not open file nope"):
@@ -482,6 +490,11 @@ class TestWeights:
         assert (other.params["ip"][0].data[0] == 7).all()
         x = np.ones((4, 3, 6, 5))
         np.testing.assert_array_equal(other.forward(data=x)["prob"], deploy.forward(data=x)["prob"])
+
+    def test_sharing_nothing_warns(self, deploy, written, caplog):
+        text = DEPLOY.replace('name: "conv"', 'name: "c"').replace('name: "ip"', 'name: "i"')
+        caffe.Net(written(text), caffe.TEST).share_with(deploy)
+        assert "no parameters are shared" in caplog.text
 
     def test_sharing_what_does_not_fit(self, deploy, written):
         other = caffe.Net(written(DEPLOY.replace("num_output: 7", "num_output: 8")), caffe.TEST)

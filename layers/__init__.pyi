@@ -69,6 +69,8 @@ def AnnotatedData(
     batch_sampler: _Message | Iterable[_Message] | None = ...,
     label_map_file: _String | None = ...,
     anno_type: int | Literal["BBOX"] | None = ...,
+    yolo_data_type: int | None = 0,
+    yolo_data_jitter: float | None = 0.3,
     annotated_data_param: _Message | None = ...,
     data_param: _Message | None = ...,
     transform_param: _Message | None = ...,
@@ -81,6 +83,9 @@ def AnnotatedData(
         batch_sampler: Windows that are cut from the images, in TRAIN.
         label_map_file: A LabelMap; not read while training.
         anno_type: In place of what the records say.
+        yolo_data_type: Of MobileNet-YOLO: 1 for labels as YOLO's losses have them, and a window
+            by yolo_data_jitter. Default: 0.
+        yolo_data_jitter: What a window lacks of a side, at most. Default: 0.3.
     """
 
 def ApproximateBinaryClamping(
@@ -166,6 +171,7 @@ def BatchNorm(
     scale_bias: bool | None = False,
     scale_filler: _Message | None = ...,
     bias_filler: _Message | None = ...,
+    engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     batch_norm_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -181,6 +187,7 @@ def BatchNorm(
             parameters. Default: false.
         scale_filler: How the factor starts: 1 if not given.
         bias_filler: How the offset starts: 0 if not given.
+        engine: Of NVIDIA's fork: whose code computes it. Not read. Default: DEFAULT.
     """
 
 def BatchReindex(
@@ -245,11 +252,17 @@ def CTCLoss(
     alphabet_size: int | None = ...,
     time_step: int | None = ...,
     blank_label: int | None = 0,
+    blank_index: int | None = -1,
+    output_delay: int | None = 0,
+    preprocess_collapse_repeated: bool | None = False,
+    ctc_merge_repeated: bool | None = True,
+    loss_calculation_t: int | None = 0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     ctc_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -261,6 +274,12 @@ def CTCLoss(
         alphabet_size: Classes with the blank; not given: the bottom's channels.
         time_step: Not read: the bottom's.
         blank_label: The class of no label; negative from the end. Default: 0.
+        blank_index: Of ChWick's fork, whose CTCLoss has marks of where sequences start as its
+            second bottom. Default: -1.
+        output_delay: Not supported. Default: 0.
+        preprocess_collapse_repeated: Equal neighbours are one label. Default: false.
+        ctc_merge_repeated: false is not supported. Default: true.
+        loss_calculation_t: Not read: the loss is the same for each. Default: 0.
         ignore_label: A label that counts as if it were not there; not given: all count.
         normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
             the default is BATCH_SIZE. Default: VALID.
@@ -268,6 +287,7 @@ def CTCLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -278,10 +298,11 @@ def CenterLoss(
     center_filler: _Message | None = ...,
     axis: int | None = 1,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     center_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -300,15 +321,34 @@ def CenterLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
 
 def ChannelScale(
     *inputs: Top,
+    do_forward: bool | None = True,
+    do_backward_feature: bool | None = True,
+    do_backward_scale: bool | None = True,
+    global_scale: bool | None = False,
+    max_global_scale: float | None = 1000.0,
+    min_global_scale: float | None = 0.0,
+    init_global_scale: float | None = 1.0,
+    channel_scale_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
-    """``y[n, c, s] = a[n, s] x[n, c, s]``: vectors of channels made longer or shorter."""
+    """``y[n, c, s] = a[n, s] x[n, c, s]``: vectors of channels made longer or shorter.
+
+    Args:
+        do_forward: Multiply; if not, the first bottom passes as it is. Default: true.
+        do_backward_feature: Multiply the first bottom's gradient. Default: true.
+        do_backward_scale: The second bottom gets a gradient, not 0. Default: true.
+        global_scale: Not supported. Default: false.
+        max_global_scale: Not read. Default: 1000.
+        min_global_scale: Not read. Default: 0.
+        init_global_scale: Not read. Default: 1.
+    """
 
 def Clip(
     *inputs: Top,
@@ -336,6 +376,22 @@ def Concat(
     Args:
         axis: Which axis; negative from the end. Default: 1.
         concat_dim: Deprecated for axis, which it excludes; not negative. Default: 1.
+    """
+
+def ContinuationIndicator(
+    *inputs: Top,
+    time_step: int | None = 0,
+    batch_size: int | None = 0,
+    axis: int | None = 0,
+    continuation_indicator_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``cont[0, n] = 0``, and ``cont[t, n] = 1`` for each later step t: each sequence is a whole.
+
+    Args:
+        time_step: Steps. Default: 0.
+        batch_size: Sequences. Default: 0.
+        axis: Not read. Default: 0.
     """
 
 def ContrastiveLoss(
@@ -479,11 +535,17 @@ def CtcLoss(
     alphabet_size: int | None = ...,
     time_step: int | None = ...,
     blank_label: int | None = 0,
+    blank_index: int | None = -1,
+    output_delay: int | None = 0,
+    preprocess_collapse_repeated: bool | None = False,
+    ctc_merge_repeated: bool | None = True,
+    loss_calculation_t: int | None = 0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     ctc_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -495,6 +557,12 @@ def CtcLoss(
         alphabet_size: Classes with the blank; not given: the bottom's channels.
         time_step: Not read: the bottom's.
         blank_label: The class of no label; negative from the end. Default: 0.
+        blank_index: Of ChWick's fork, whose CTCLoss has marks of where sequences start as its
+            second bottom. Default: -1.
+        output_delay: Not supported. Default: 0.
+        preprocess_collapse_repeated: Equal neighbours are one label. Default: false.
+        ctc_merge_repeated: false is not supported. Default: true.
+        loss_calculation_t: Not read: the loss is the same for each. Default: 0.
         ignore_label: A label that counts as if it were not there; not given: all count.
         normalization: What the sum over all labels is divided by. For SigmoidCrossEntropyLoss
             the default is BATCH_SIZE. Default: VALID.
@@ -502,6 +570,7 @@ def CtcLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -590,6 +659,50 @@ def Deconvolution(
         engine: Whose code computes it. Default: DEFAULT.
         force_nd_im2col: Use the code for any number of axes for two as well; for tests.
             Default: false.
+    """
+
+def DenseImageData(
+    *inputs: Top,
+    source: _String | None = ...,
+    scale: float | None = 1.0,
+    mean_file: _String | None = ...,
+    batch_size: int | None = ...,
+    crop_size: int | None = 0,
+    mirror: bool | None = False,
+    rand_skip: int | None = 0,
+    shuffle: bool | None = False,
+    new_height: int | None = 0,
+    new_width: int | None = 0,
+    is_color: bool | None = True,
+    root_folder: _String | None = "",
+    label_divide_factor: int | None = 1,
+    root_folder_image: _String | None = "",
+    root_folder_label: _String | None = "",
+    dense_image_data_param: _Message | None = ...,
+    transform_param: _Message | None = ...,
+    data_param: _Message | None = ...,
+    loader_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """The next N images of a list, ``(x - mean) * scale`` of a window of each, and their labels.
+
+    Args:
+        source: The list: an image and its labels, also an image, in each line.
+        scale: Deprecated for transform_param. Default: 1.
+        mean_file: Deprecated for transform_param.
+        batch_size: Images in a batch.
+        crop_size: Deprecated for transform_param. Default: 0.
+        mirror: Deprecated for transform_param. Default: false.
+        rand_skip: Leave out up to this many at the start, by chance. Default: 0.
+        shuffle: In another order each time round. Default: false.
+        new_height: Resize to this height; with new_width. Default: 0.
+        new_width: Resize to this width. Default: 0.
+        is_color: 3 channels; if not, 1. Default: true.
+        root_folder: What comes before each name in the list. Default: "".
+        label_divide_factor: Of ENet's fork: labels this many times less high and wide, for an
+            encoder alone. Default: 1.
+        root_folder_image: As root_folder, for images alone. Default: "".
+        root_folder_label: As root_folder, for labels alone. Default: "".
     """
 
 def DepthwiseConvolution(
@@ -708,10 +821,11 @@ def DistillationLoss(
     axis: int | None = 1,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     distillation_loss_param: _Message | None = ...,
     softmax_param: _Message | None = ...,
@@ -735,6 +849,7 @@ def DistillationLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -894,10 +1009,11 @@ def FocalLoss(
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     temperature: float | None = 1.0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     focal_loss_param: _Message | None = ...,
     softmax_param: _Message | None = ...,
@@ -921,6 +1037,7 @@ def FocalLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -1114,10 +1231,11 @@ def InfogainLoss(
     source: _String | None = ...,
     axis: int | None = 1,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     infogain_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -1135,6 +1253,7 @@ def InfogainLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -1215,10 +1334,11 @@ def KLDivergenceLoss(
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     temperature: float | None = 1.0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     softmax_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -1238,6 +1358,7 @@ def KLDivergenceLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -1245,10 +1366,11 @@ def KLDivergenceLoss(
 def L1Loss(
     *inputs: Top,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
@@ -1263,6 +1385,7 @@ def L1Loss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -1500,10 +1623,11 @@ def MultiBoxLoss(
     sample_size: int | None = 64,
     use_prior_for_nms: bool | None = False,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     multibox_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -1544,6 +1668,7 @@ def MultiBoxLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -1643,6 +1768,7 @@ def Pooling(
     pad_w: int | None = 0,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     max_probability: float | None = 0.5,
+    ceil_mode: bool | None = True,
     pooling_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -1666,6 +1792,7 @@ def Pooling(
         pad_w: Columns left and right. Default: 0.
         engine: Whose code computes it. Default: DEFAULT.
         max_probability: For ENSEMBLE_MAX: of the largest. Default: 0.5.
+        ceil_mode: Of some forks: false is round_mode FLOOR. Default: true.
     """
 
 def Power(
@@ -1699,6 +1826,7 @@ def PriorBox(
     step_h: float | None = ...,
     step_w: float | None = ...,
     offset: float | None = 0.5,
+    density: int | Iterable[int] | None = ...,
     prior_box_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -1718,6 +1846,8 @@ def PriorBox(
         step_h: The same downwards; with step_w, in place of step.
         step_w: The same to the right.
         offset: Where in a step the centre is. Default: 0.5.
+        density: FaceBoxes: for each min_size, so many squares a side in each step, a pixel
+            smaller. Not given: 1.
     """
 
 def Proposal(
@@ -1807,6 +1937,7 @@ def ReLU(
     *inputs: Top,
     negative_slope: float | None = 0.0,
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
+    relu6_param: _Message | None = ...,
     relu_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
@@ -1819,6 +1950,7 @@ def ReLU(
 
 def ReLU6(
     *inputs: Top,
+    relu6_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
     """``y = min(max(x, 0), 6)``; no gradient passes at 0 and at 6, nor through a NaN, which stays."""
@@ -1850,12 +1982,12 @@ def RegionLoss(
     softmax: int | None = 1,
     jitter: float | None = 0.2,
     rescore: int | None = 1,
-    object_scale: float | None = 5.0,
-    noobject_scale: float | None = 1.0,
+    object_scale: float | None = 1.0,
+    noobject_scale: float | None = 0.5,
     class_scale: float | None = 1.0,
-    coord_scale: float | None = 1.0,
+    coord_scale: float | None = 5.0,
     absolute: int | None = 1,
-    thresh: float | None = 0.6,
+    thresh: float | None = 0.2,
     random: int | None = 1,
     biases: float | Iterable[float] | None = ...,
     softmax_tree: _String | None = ...,
@@ -1874,12 +2006,12 @@ def RegionLoss(
         softmax: Classes exclude each other. Default: 1.
         jitter: Not read. Default: 0.2.
         rescore: Learn the overlap, not 1, as an object's score. Default: 1.
-        object_scale: Factor to the loss of scores of objects. Default: 5.
-        noobject_scale: Factor to the loss of scores of nothing. Default: 1.
+        object_scale: Factor to the loss of scores of objects. Default: 1.
+        noobject_scale: Factor to the loss of scores of nothing. Default: 0.5.
         class_scale: Factor to the loss of classes. Default: 1.
-        coord_scale: Factor to the loss of locations. Default: 1.
+        coord_scale: Factor to the loss of locations. Default: 5.
         absolute: Not read. Default: 1.
-        thresh: What overlaps more is not nothing. Default: 0.6.
+        thresh: What overlaps more is not nothing. Default: 0.2.
         random: Not read. Default: 1.
         biases: Widths and heights of the anchors, in cells.
         softmax_tree: Not supported.
@@ -1984,10 +2116,11 @@ def Sigmoid(
 def SigmoidCrossEntropyLoss(
     *inputs: Top,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     loss_param: _Message | None = ...,
     **common: Unpack[_Layer],
@@ -2002,6 +2135,7 @@ def SigmoidCrossEntropyLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -2033,10 +2167,11 @@ def SmoothL1Loss(
     *inputs: Top,
     sigma: float | None = 1.0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     smooth_l1_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -2053,9 +2188,18 @@ def SmoothL1Loss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
+
+def SmoothL1LossOHEM(
+    *inputs: Top,
+    loss_param: _Message | None = ...,
+    smooth_l1_loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """``loss = sum(f(i (x - t))) / divisor``, f as in SmoothL1Loss, and the sum of each item."""
 
 def Softmax(
     *inputs: Top,
@@ -2080,10 +2224,11 @@ def SoftmaxWithLoss(
     engine: int | Literal["DEFAULT", "CAFFE", "CUDNN"] | None = ...,
     temperature: float | None = 1.0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     softmax_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -2103,9 +2248,18 @@ def SoftmaxWithLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
+
+def SoftmaxWithLossOHEM(
+    *inputs: Top,
+    softmax_param: _Message | None = ...,
+    loss_param: _Message | None = ...,
+    **common: Unpack[_Layer],
+) -> Tops:
+    """SoftmaxWithLoss, and ``-log(max(softmax(x)[label], 2 ** -126))`` of each position."""
 
 def SpatialDropout(
     *inputs: Top,
@@ -2113,6 +2267,7 @@ def SpatialDropout(
     scale_train: bool | None = True,
     sample_weights_test: bool | None = False,
     dropout_param: _Message | None = ...,
+    spatial_dropout_param: _Message | None = ...,
     **common: Unpack[_Layer],
 ) -> Tops:
     """``y[n, c] = x[n, c] * m[n, c] / (1 - dropout_ratio)`` in TRAIN, ``y = x`` in TEST.
@@ -2257,10 +2412,11 @@ def TripletLoss(
     *inputs: Top,
     margin: float | None = 1.0,
     ignore_label: int | None = ...,
-    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = ...,
+    normalization: int | Literal["FULL", "VALID", "BATCH_SIZE", "NONE", "PRE_FIXED"] | None = ...,
     normalize: bool | None = ...,
     weight_by_label_freqs: bool | None = False,
     class_weighting: float | Iterable[float] | None = ...,
+    pre_fixed_normalizer: float | None = 1.0,
     label_smoothing: float | None = 0.0,
     triplet_loss_param: _Message | None = ...,
     loss_param: _Message | None = ...,
@@ -2277,6 +2433,7 @@ def TripletLoss(
             normalization is not given.
         weight_by_label_freqs: Of SegNet's fork, for SoftmaxWithLoss. Default: false.
         class_weighting: A factor for each class.
+        pre_fixed_normalizer: For PRE_FIXED; at least 1 counts. Default: 1.
         label_smoothing: Not in Caffe: the share of each label that is spread over all classes.
             For SoftmaxWithLoss. Default: 0.
     """
@@ -2378,12 +2535,12 @@ def Yolov3(
     *inputs: Top,
     side: int | None = 13,
     num_class: int | None = 20,
-    num: int | None = 3,
+    num: int | None = 5,
     object_scale: float | None = 1.0,
-    noobject_scale: float | None = 1.0,
+    noobject_scale: float | None = 0.5,
     class_scale: float | None = 1.0,
-    coord_scale: float | None = 1.0,
-    thresh: float | None = 0.6,
+    coord_scale: float | None = 5.0,
+    thresh: float | None = 0.2,
     anchors_scale: int | None = 32,
     use_logic_gradient: bool | None = False,
     use_focal_loss: bool | None = False,
@@ -2397,14 +2554,14 @@ def Yolov3(
     Args:
         side: Not read: the bottom's. Default: 13.
         num_class: Classes. Default: 20.
-        num: Anchors of this scale. Default: 3.
-        object_scale: Factor to the loss of scores of objects. Default: 1.
-        noobject_scale: Factor to the loss of scores of nothing. Default: 1.
+        num: Anchors of this scale. Default: 5.
+        object_scale: The same, with use_logic_gradient alone. Default: 1.
+        noobject_scale: Not read. Default: 0.5.
         class_scale: Factor to the loss of classes. Default: 1.
-        coord_scale: Factor to the loss of locations. Default: 1.
-        thresh: What overlaps more is not nothing. Default: 0.6.
+        coord_scale: Factor to the loss of locations. Default: 5.
+        thresh: What overlaps more is not nothing. Default: 0.2.
         anchors_scale: Pixels of a cell. Default: 32.
-        use_logic_gradient: Not supported. Default: false.
+        use_logic_gradient: Learn squares, not cross entropy. Default: false.
         use_focal_loss: Not supported. Default: false.
         biases: Widths and heights of all anchors, in pixels.
         mask: Which of the anchors are those of this scale.

@@ -17,10 +17,19 @@ from minicaffe.proto.minicaffe_pb2 import AccuracyParameter, LayerParameter, Los
 
 
 def read_normalization(param: LayerParameter, default: int = LossParameter.VALID) -> int:
-    """The mode in ``loss_param``; ``normalization`` goes before the old ``normalize``."""
+    """The mode in ``loss_param``; ``normalization`` goes before the old ``normalize``.
+
+    Raises:
+        LayerConfigError: it is PRE_FIXED.
+    """
     given = param.loss_param
     if given.HasField("normalize") and not given.HasField("normalization"):
         return LossParameter.VALID if given.normalize else LossParameter.BATCH_SIZE
+    if given.normalization == LossParameter.PRE_FIXED:
+        raise LayerConfigError(
+            "normalization is PRE_FIXED, expected VALID, FULL, BATCH_SIZE or NONE: "
+            "SmoothL1LossOHEM alone has it; NONE and a loss_weight of one over the number do it"
+        )
     return given.normalization if given.HasField("normalization") else default
 
 

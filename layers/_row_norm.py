@@ -29,7 +29,7 @@ class RowNorm(Layer):
 
     @abstractmethod
     def rows(self, shape: tuple[int, ...]) -> int:
-        """How many rows a bottom of ``shape``, which is not empty, has; refuse what has none."""
+        """How many rows a bottom of ``shape`` has, 0 in an empty batch; refuse what has none."""
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not (self.eps >= 0 and isfinite(self.eps)):
@@ -37,10 +37,10 @@ class RowNorm(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
-        if bottom[0].count == 0:
-            raise ShapeError(f"bottom[0] has shape {shape}, expected no empty axis: no mean exists")
         rows = self.rows(shape)
-        self._rows = rows, bottom[0].count // rows
+        if rows and bottom[0].count == 0:
+            raise ShapeError(f"bottom[0] has shape {shape}, expected no empty axis: no mean exists")
+        self._rows = rows, bottom[0].count // rows if rows else 1
         self._mean, self._std = (self.device.zeros(rows, self.dtype) for _ in range(2))
         # backward reads x, which is gone from the bottom where the top is written over it
         in_place = top[0] is bottom[0]

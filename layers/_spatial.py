@@ -13,12 +13,17 @@ def height_width(param: Message, name: str, square: str) -> tuple[int, int]:
     Raises:
         LayerConfigError: given both ways, or half of the second way.
     """
-    given = [param.HasField(field) for field in (square, f"{name}_h", f"{name}_w")]
-    if given in ([False, True, True], [True, False, False], [False, False, False]):
-        if given[1]:
-            return getattr(param, f"{name}_h"), getattr(param, f"{name}_w")
+    pair = [f"{name}_h", f"{name}_w"]
+    given = [field for field in (square, *pair) if param.HasField(field)]
+    if given == pair:
+        return getattr(param, pair[0]), getattr(param, pair[1])
+    if given in ([], [square]):
         return getattr(param, square), getattr(param, square)
-    raise LayerConfigError(f"give {square}, or both {name}_h and {name}_w, not a mixture")
+    verb = "is given alone" if len(given) == 1 else "are given"
+    raise LayerConfigError(
+        f"{' and '.join(given)} {verb}, expected {square}, or both {pair[0]} and {pair[1]}, not a "
+        "mixture"
+    )
 
 
 def axis_values(

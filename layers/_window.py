@@ -31,7 +31,9 @@ def read_window(param: ConvolutionParameter, axes: int) -> Window:
 
 
 def check_group(group: int, channels: int, outputs: int) -> None:
-    """Raise ``LayerConfigError`` unless ``group`` divides both."""
+    """Refuse what ``group`` does not divide: ``LayerConfigError``; no channels: ``ShapeError``."""
+    if not channels:
+        raise ShapeError("bottom[0] has no channels, expected at least 1")
     if group < 1:
         raise LayerConfigError("group is 0, expected at least 1")
     for name, count in (("channels", channels), ("num_output", outputs)):

@@ -92,8 +92,10 @@ class YoloLoss(Layer):
         """
         names = ("object_scale", "noobject_scale", "class_scale", "coord_scale")
         for name, scale in zip(names, self.scales, strict=True):
-            if not scale >= 0:
-                raise LayerConfigError(f"{name} is {scale:g}, expected at least 0")
+            if not 0 <= scale < np.inf:
+                raise LayerConfigError(
+                    f"{name} is {scale:g}, expected a finite number of at least 0"
+                )
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -111,7 +113,8 @@ class YoloLoss(Layer):
         gradient, total = np.zeros_like(x), 0.0
         for image, truth in enumerate(objects):
             target = self._targets(found[image], truth, x.dtype)
-            loss, gradient[image] = self.costs(x[image], target)
+            with np.errstate(over="ignore", invalid="ignore"):  # of a net that has gone astray
+                loss, gradient[image] = self.costs(x[image], target)
             total += loss / len(x)
         gradient /= max(len(x), 1)
         self._gradient[...] = self.xp.asarray(gradient.reshape(bottom[0].shape))
@@ -156,10 +159,14 @@ class YoloLoss(Layer):
             target.score_weight[at] = of_object
             inside = x * width - column, y * height - row
             target.place[:, *at] = *inside, *np.log([w, h] / shares[anchor])
-            target.place_weight[at] = of_place * (2 - w * h)  # small boxes count for more
+            target.place_weight[at] = of_place * self.place_factor(w * h)
             self.set_class(target.classes[:, *at], int(label))
             target.class_weight[at] = of_class
         return target
+
+    def place_factor(self, area: float) -> float:
+        """How much the place of a box counts, by its share of the image: small ones for more."""
+        return 2 - area
 
     def set_class(self, classes: Array, label: int) -> None:
         """Write what an object of class ``label`` makes of ``classes``, (K,)."""
@@ -171,6 +178,12 @@ def half_squares(y: Array, target: Array) -> tuple[Array, Array]:
     """``(y - target)^2 / 2`` and its gradient."""
     away = y - target
     return away * away / 2, away
+
+
+def sigmoid_squares(y: Array, target: Array) -> tuple[Array, Array]:
+    """``(y - target)^2 / 2``, and its gradient for what y is the sigmoid of."""
+    cost, slope = half_squares(y, target)
+    return cost, slope * y * (1 - y)
 
 
 def cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:

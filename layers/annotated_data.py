@@ -8,7 +8,7 @@ from contextlib import closing
 from minicaffe import glog
 from minicaffe.blob import Blob
 from minicaffe.boxes.ground_truth import COLUMNS
-from minicaffe.data.annotated.filler import AnnotatedBatch, AnnotatedFiller
+from minicaffe.data.annotated.filler import LEAST, AnnotatedBatch, AnnotatedFiller
 from minicaffe.data.annotated.record import AnnotatedDecoder
 from minicaffe.data.annotated.transformer import AnnotatedTransformer
 from minicaffe.data.image import HostArray
@@ -43,16 +43,21 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
         top[1]  label  (1, 1, M, 8), a row an object: number of the image in the batch, class,
                        instance, xmin, ymin, xmax, ymax as shares of the sides, difficult; where
                        there is none in any image, one row of -1. (N,) where the first record has
-                       no boxes, and ``anno_type`` does not say so
+                       no boxes, and ``anno_type`` does not say so. With ``yolo_data_type: 1``
+                       (N, 1, M, 5), M at least 300: class from 0, centre x, y, sides w, h as shares
+                       of the sides, of each object that is not difficult, and zeros
     Definition: ``annotated_data_param``, ``data_param`` (source, batch_size, backend, prefetch,
     rand_skip), ``transform_param``, ``loader_param`` but for ``balanced`` and ``skip_bad``.
-    ``label_map_file`` is not read. A relative source is looked for in the working directory.
+    ``label_map_file`` is not read. With ``yolo_data_type: 1`` a window that lacks up to
+    ``yolo_data_jitter`` of each side is cut, and none of the samplers'. A relative source is looked
+    for in the working directory.
     After: Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg, "SSD: Single Shot MultiBox Detector",
-    2016, section 2.2, and the layer of its fork of Caffe. Differs: raw records are resized and
-    distorted as encoded ones are; hues go round the circle; boxes are where the scaled and padded
-    pixels are, to the pixel; of a sampler, one object has to fulfil all constraints; ``prob`` of
-    ``noise_param`` is followed where it is given; what a batch cannot hold, images of several
-    sizes, is refused when the net is built, as far as the definition shows it.
+    2016, section 2.2, and the layer of its fork of Caffe; the fork MobileNet-YOLO. Differs: raw
+    records are resized and distorted as encoded ones are; hues go round the circle; boxes are where
+    the scaled and padded pixels are, to the pixel; of a sampler, one object has to fulfil all
+    constraints; ``prob`` of ``noise_param`` is followed where it is given; what a batch cannot
+    hold, images of several sizes, is refused when the net is built, as far as the definition shows
+    it; MobileNet-YOLO may have several ``resize_param``, of which each batch takes one.
     """
 
     origin = "SSD"
@@ -68,8 +73,14 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
                     f"loader_param has {name}, expected none: an image here has many labels, or "
                     "its record has to be whole"
                 )
+        if param.yolo_data_type not in (0, 1):
+            raise LayerConfigError(f"yolo_data_type is {param.yolo_data_type}, expected 0 or 1")
         self._transformer = AnnotatedTransformer(
-            transform, param.batch_sampler, train=self.param.phase == TRAIN, dtype=self.dtype
+            transform,
+            param.batch_sampler,
+            train=self.param.phase == TRAIN,
+            jitter=param.yolo_data_jitter if param.yolo_data_type else None,
+            dtype=self.dtype,
         )
         size = self.param.data_param.batch_size
         if self._transformer.changes_size and size > 1:
@@ -85,7 +96,7 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
         self._shape = shape if size > 1 or self._transformer.is_fixed else None
         top[0].reshape((size, *shape))
         for blob in top[1:]:
-            blob.reshape((1, 1, 1, COLUMNS) if self._boxes else (size,))
+            blob.reshape(self._label_shape if self._boxes else (size,))
         glog.info(
             "annotated_data_layer.cpp:1", f"output data size: {','.join(map(str, top[0].shape))}"
         )
@@ -98,7 +109,7 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
             crop = resize.height, resize.width
         if first is None and all(crop):
             first = size, 1 if transform.force_gray else 3, *crop
-        return [first, (1, 1, 1, COLUMNS)]
+        return [first, self._label_shape]
 
     def make_filler(self) -> AnnotatedFiller:
         return AnnotatedFiller(
@@ -107,6 +118,7 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
             self._transformer,
             shape=self._shape,
             boxes=self._boxes,
+            shares=bool(self.param.annotated_data_param.yolo_data_type),
             seed=self.seed,
             skip=self._first_record,
             rank=self.rank,
@@ -115,6 +127,13 @@ class AnnotatedData(DataLayer[AnnotatedBatch]):
 
     def make_buffer(self) -> AnnotatedBatch:
         return AnnotatedBatch(self.param.data_param.batch_size, self.dtype)
+
+    @property
+    def _label_shape(self) -> tuple[int, ...]:
+        """Of the objects, before a batch tells how many there are."""
+        if self.param.annotated_data_param.yolo_data_type:
+            return self.param.data_param.batch_size, 1, LEAST, 5
+        return 1, 1, 1, COLUMNS
 
     @property
     def _first_record(self) -> int:

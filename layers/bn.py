@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from minicaffe.blob import Blob
 from minicaffe.errors import LayerConfigError, ShapeError
@@ -36,7 +37,7 @@ class BN(Layer):
     stored ones. With ``frozen: true`` that is so in TRAIN, and no blob is learned.
 
     Shapes:
-        bottom[0]  x  (N, C, \\*any); no axis empty
+        bottom[0]  x  (N, C, \\*any); no axis empty where the batch's own statistics are used
         top[0]     y  as x; may be x itself
     Blobs:
         [0]  factor    (1, C, 1, 1)  ``scale_filler`` or ``slope_filler``, 1 if unset
@@ -85,10 +86,10 @@ class BN(Layer):
                 f"bottom[0] has shape {shape}, expected {self._channels} channels at axis 1: the "
                 "parameters are made for them"
             )
-        if bottom[0].count == 0:
+        if bottom[0].count == 0 and self._uses_batch:
             raise ShapeError(f"bottom[0] has shape {shape}, expected no empty axis: no mean exists")
         top[0].reshape(shape)
-        rows = shape[0], shape[1], bottom[0].count // (shape[0] * shape[1])
+        rows = shape[0], shape[1], prod(shape[2:])
         self._norm = ChannelNorm(self, rows, 0, in_place=top[0] is bottom[0])
         self._norm.std[...] = 1  # for INFERENCE; the mean is 0
 

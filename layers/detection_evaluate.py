@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from minicaffe.boxes.iou import iou
 from minicaffe.boxes.result_files import to_pixels
 from minicaffe.data.listing import read_lines
 from minicaffe.device import Array
-from minicaffe.errors import DataError, LayerConfigError, ShapeError
+from minicaffe.errors import DataError, LayerConfigError, ShapeError, ValueRangeError
 from minicaffe.layers._index import refuse_index_gradient
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
@@ -85,15 +86,20 @@ class DetectionEvaluate(Layer):
         param = self.param.detection_evaluate_param
         found, rows = (self.device.to_numpy(blob.data) for blob in bottom)
         found, rows = found.reshape(-1, _FOUND), rows.reshape(-1, COLUMNS)
-        images = int(max(found[:, 0].max(initial=-1), rows[:, 0].max(initial=-1))) + 1
-        objects = objects_of(rows, images, param.num_classes, param.background_label_id)
+        numbers, index = _images(found, rows)
+        rows = np.concatenate([index[:, None].astype(rows.dtype), rows[:, 1:]], axis=1)
+        images = int(numbers[-1]) + 1 if len(numbers) else 0
+        objects = objects_of(rows, len(numbers), param.num_classes, param.background_label_id)
         if self._sizes and self._seen + images > len(self._sizes):
             raise DataError(
                 f"names {len(self._sizes)} images, expected at least {self._seen + images}",
                 param.name_size_file,
             )
         counted = np.reshape(list(self._counts(objects)), (-1, 5))
-        judged = [self._judged(found[found[:, 0] == n], here, n) for n, here in enumerate(objects)]
+        judged = [
+            self._judged(found[found[:, 0] == n], here, int(n))
+            for n, here in zip(numbers, objects, strict=True)
+        ]
         self._seen += images
         if self._sizes and self._seen >= len(self._sizes):
             self._seen = 0
@@ -106,6 +112,14 @@ class DetectionEvaluate(Layer):
     ) -> None:
         for index in range(len(bottom)):
             refuse_index_gradient(propagate_down, index, _WHAT)
+
+    def position(self) -> dict[str, Any]:
+        """Which line of ``name_size_file`` the next image has: it follows the data's position."""
+        return {"seen": self._seen} if self._sizes else {}
+
+    def set_position(self, position: dict[str, Any]) -> None:
+        """Continue from what ``position`` gave."""
+        self._seen = int(position["seen"])
 
     def _counts(self, objects: list[Objects]) -> Iterator[list[float]]:
         """A row for each class: how many of it are to be found."""
@@ -149,6 +163,25 @@ class DetectionEvaluate(Layer):
                 if label != -1:
                     result.append([image, label, found[row, 2], right, wrong])
         return np.reshape(result, (-1, 5))
+
+
+def _images(found: Array, rows: Array) -> tuple[Array, Array]:
+    """The numbers of the images that there are, in order, and for each object where its own is.
+
+    Raises:
+        ValueRangeError: a number is none.
+    """
+    for index, column in enumerate((found[:, 0], rows[:, 0])):
+        bad = ~(np.isfinite(column) & ((column >= 0) | (column == -1)))
+        if bad.any():
+            row = int(bad.argmax())
+            raise ValueRangeError(
+                f"row {row} of bottom[{index}] is of image {column[row]:g}, expected a number "
+                "from 0 up, or -1 for none"
+            )
+    numbers = np.unique(np.concatenate([found[:, 0], rows[:, 0]]))
+    numbers = numbers[numbers >= 0]
+    return numbers, np.where(rows[:, 0] < 0, -1, np.searchsorted(numbers, rows[:, 0]))
 
 
 def _sizes(path: str) -> Iterator[tuple[int, int]]:

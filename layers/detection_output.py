@@ -88,9 +88,12 @@ class DetectionOutput(Layer):
         ):
             if len(shape) < 2 or shape[0] != offsets[0] or prod(shape[1:]) != count * numbers:
                 each = " of each class" if numbers > 4 or index else ""
+                hint = ""
+                if len(shape) > 1 and prod(shape[1:]) > count * numbers:
+                    hint = "; is a density, an aspect_ratio or a size missing in a PriorBox?"
                 raise ShapeError(
                     f"bottom[{index}] has shape {shape}, expected ({(offsets or ('N',))[0]}, "
-                    f"{count * numbers}): {of}{each} for each of {count} boxes in bottom[2]"
+                    f"{count * numbers}): {of}{each} for each of {count} boxes in bottom[2]{hint}"
                 )
         top[0].reshape((1, 1, 1, 7))  # until a forward knows how many there are
 

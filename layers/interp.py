@@ -67,9 +67,10 @@ class Interp(Layer):
             raise ShapeError(f"bottom[0] has shape {shape}, expected (N, C, H, W)")
         sizes = [size + param.pad_beg + param.pad_end for size in shape[2:]]
         if min(sizes) < 1:
+            cut = -param.pad_beg - param.pad_end
+            of_which = f", of which pad_beg and pad_end cut off {cut}" if cut else ""
             raise ShapeError(
-                f"bottom[0] has shape {shape}, of which pad_beg and pad_end cut off "
-                f"{-param.pad_beg - param.pad_end}, expected that a row and a column are left"
+                f"bottom[0] has shape {shape}{of_which}, expected that a row and a column are left"
             )
         given = (param.height, param.width)
         top[0].reshape((*shape[:2], *map(self._out, sizes, given)))

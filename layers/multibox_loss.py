@@ -308,9 +308,11 @@ def _check(param: MultiBoxLossParameter, *, mines: bool) -> None:
             "share_location is false with mining, expected true, or mining_type: NONE: a box is "
             "chosen with its one location"
         )
-    for name in ("overlap_threshold", "neg_pos_ratio", "neg_overlap"):
-        if not getattr(param, name) >= 0:
-            raise LayerConfigError(f"{name} is {getattr(param, name):g}, expected 0 or more")
+    for name in ("loc_weight", "overlap_threshold", "neg_pos_ratio", "neg_overlap"):
+        if not 0 <= getattr(param, name) < np.inf:
+            raise LayerConfigError(
+                f"{name} is {getattr(param, name):g}, expected a finite number of 0 or more"
+            )
     if param.sample_size < 1:
         raise LayerConfigError(f"sample_size is {param.sample_size}, expected at least 1")
     if not 0 < param.nms_param.eta <= 1:

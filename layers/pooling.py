@@ -37,9 +37,9 @@ class Pooling(Layer):
         top[0]     y     (N, C, out_h, out_w); where there is pad, less a last window that starts
                          past the input
         top[1]     mask  as y: h * W + w of the element taken; MAX alone
-    Definition: ``pooling_param``; rounds down with ``round_mode: FLOOR``; ``engine`` is a hint,
-    and not needed. The forms with _h and _w are for two spatial axes; ``kernel_size``, ``stride``
-    and ``pad`` hold for every axis.
+    Definition: ``pooling_param``; rounds down with ``round_mode: FLOOR``, or, as some forks say it,
+    ``ceil_mode: false``; ``engine`` is a hint, and not needed. The forms with _h and _w are for two
+    spatial axes; ``kernel_size``, ``stride`` and ``pad`` hold for every axis.
     After: src/caffe/layers/pooling_layer.cpp (STOCHASTIC: M. Zeiler, R. Fergus, "Stochastic
     pooling for regularization of deep convolutional neural networks", 2013), but for two cases
     that there reach out of bounds: a window outside the input is refused, and one of nothing but
@@ -60,6 +60,8 @@ class Pooling(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.pooling_param
+        if param.HasField("ceil_mode") and param.HasField("round_mode"):
+            raise LayerConfigError("ceil_mode and round_mode are given, expected one")
         if len(top) == 2 and param.pool != PoolingParameter.MAX:
             name = PoolingParameter.PoolMethod.Name(param.pool)
             raise LayerConfigError(
@@ -114,7 +116,8 @@ class Pooling(Layer):
             )
         param = self.param.pooling_param
         kernels = plane if param.global_pooling else self._kernel
-        ceil, clip = param.round_mode == PoolingParameter.CEIL, any(self._pad)
+        ceil = param.ceil_mode and param.round_mode == PoolingParameter.CEIL
+        clip = any(self._pad)
         windows = tuple(
             ops.Window(*sizes, ceil=ceil, clip=clip)
             for sizes in zip(plane, kernels, self._stride, self._pad, strict=True)

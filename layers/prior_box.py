@@ -18,6 +18,7 @@ from minicaffe.layers.registry import register_layer
 from minicaffe.proto.minicaffe_pb2 import PriorBoxParameter
 
 _SAME = 1e-6  # aspect ratios that differ by less are one
+_FACE_BOXES = ([32, 64, 128], 32), [4, 2, 1]  # sizes and step, and the densities of these
 _PAIRS = [("img_size", "img_h", "img_w"), ("step", "step_h", "step_w")]
 
 
@@ -30,6 +31,13 @@ class PriorBox(Layer):
     this order: a square of side m; one of side ``sqrt(m M)`` where ``max_size`` has an M for it;
     and for each aspect ratio r but 1 a box of ``m sqrt(r)`` by ``m / sqrt(r)``.
 
+    With ``density``, of FaceBoxes, there are d by d squares for each m in place of the first, of
+    side ``m - 1``, row by row; those of index i are ``(i - d // 2) step / d`` from the centre, so
+    that with an ``offset`` of 0.5 and an even d they share out the step from its start. Sizes 32,
+    64 and 128 at a ``step`` of 32, without ``max_size`` and ``aspect_ratio``, are FaceBoxes': its
+    definition, whose code has the densities 4, 2 and 1 for these, is read so. Its other PriorBox
+    layers make squares a pixel smaller as well; here they do with ``density: 1``.
+
     Shapes:
         bottom[0]  map    (N, C, H, W); only its shape is read
         bottom[1]  image  (N, C, h, w); only its shape is read
@@ -39,7 +47,8 @@ class PriorBox(Layer):
     ``variance`` is for all four numbers; 0.1 without any.
     After: Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg, "SSD: Single Shot MultiBox Detector",
     2016, and the layer of its fork of Caffe, which cuts off what sizes have behind the point, as
-    is done here, with a warning. Differs: ``force_backward`` goes past this layer.
+    is done here, with a warning; S. Zhang et al., "FaceBoxes: a CPU real-time face detector with
+    high accuracy", 2017. Differs: ``force_backward`` goes past this layer.
     """
 
     origin = "SSD"
@@ -51,9 +60,15 @@ class PriorBox(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.prior_box_param
-        self._sizes = _sizes(param)
+        self._densities = _densities(param)
+        self._sizes = _sizes(param, self._densities)
         self._variance = _variance(param)
         _check_pairs(param)
+        if not isfinite(param.offset):
+            raise LayerConfigError(
+                f"offset is {param.offset:g}, expected a finite number: where in a step the centre "
+                "is"
+            )
         for index in range(len(bottom)):
             refuse_index_gradient(self.param.propagate_down, index, "nothing but a shape")
 
@@ -90,14 +105,49 @@ class PriorBox(Layer):
         )
         centers = np.stack(np.meshgrid(across, down), axis=-1)[:, :, None]
         half = np.array(self._sizes) / 2
+        if self._densities:
+            centers = centers + np.array(self._moves()) * step
         boxes = np.concatenate([(centers - half) / image, (centers + half) / image], axis=-1)
         if param.clip:
             boxes = clip(boxes)
         variances = np.tile(self._variance, boxes.size // 4)
         return np.stack([boxes.reshape(-1), variances])[np.newaxis]
 
+    def _moves(self) -> list[tuple[float, float]]:
+        """From the centre to that of each box at a position, as shares of a step."""
+        moves = []
+        each = len(self._sizes) - sum(d * d for d in self._densities)
+        for density in self._densities:
+            places = [(i - density // 2) / density for i in range(density)]
+            moves += [(across, down) for down in places for across in places]
+            moves += [(0.0, 0.0)] * (each // len(self._densities))
+        return moves
 
-def _sizes(param: PriorBoxParameter) -> list[tuple[float, float]]:
+
+def _densities(param: PriorBoxParameter) -> list[int]:
+    """Squares a side for each ``min_size``; empty where it is not FaceBoxes'.
+
+    Raises:
+        LayerConfigError: there are not as many.
+    """
+    densities = list(param.density)
+    if densities and (len(densities) != len(param.min_size) or not all(densities)):
+        raise LayerConfigError(
+            f"density is {densities}, expected {len(param.min_size)} number(s) from 1 up, one for "
+            "each min_size"
+        )
+    shapes = list(param.max_size) + list(param.aspect_ratio)
+    if not densities and not shapes and (list(param.min_size), param.step) == _FACE_BOXES[0]:
+        densities = _FACE_BOXES[1]
+        glog.info(
+            "prior_box.py:1",
+            "sizes 32, 64 and 128 at a step of 32 count as FaceBoxes', of density 4, 2 and 1; "
+            "density: 1 for each says otherwise",
+        )
+    return densities
+
+
+def _sizes(param: PriorBoxParameter, densities: list[int]) -> list[tuple[float, float]]:
     """Width and height in pixels of each box at a position.
 
     Raises:
@@ -126,7 +176,10 @@ def _sizes(param: PriorBoxParameter) -> list[tuple[float, float]]:
     ratios = _ratios(param)
     sizes = []
     for index, low in enumerate(map(int, param.min_size)):
-        sizes.append((float(low), float(low)))
+        if densities:
+            sizes += [(low - 1.0, low - 1.0)] * densities[index] ** 2
+        else:
+            sizes.append((float(low), float(low)))
         if param.max_size:
             side = sqrt(low * int(param.max_size[index]))
             sizes.append((side, side))

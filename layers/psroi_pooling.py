@@ -18,7 +18,7 @@ from minicaffe.ops import psroi_pooling as ops
 class PSROIPooling(Layer):
     """``y[r, d, i, j]`` is the mean of channel ``(d G + i) G + j`` in bin (i, j) of region r.
 
-    A region goes from ``round(x1) * spatial_scale`` to ``round(x2 + 1) * spatial_scale``, and y
+    A region goes from ``round(x1) * spatial_scale`` to ``(round(x2) + 1) * spatial_scale``, and y
     likewise, and is at least 0.1 elements long; G by G bins share it out evenly. A bin has the
     elements from ``floor`` of its start up to ``ceil`` of its end, as far as they are inside the
     plane; one that has none gives 0, and no gradient.

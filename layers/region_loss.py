@@ -16,6 +16,7 @@ from minicaffe.layers._yolo_loss import (
     best_overlap,
     cross_entropy,
     half_squares,
+    sigmoid_squares,
     weighted,
 )
 from minicaffe.layers.registry import register_layer
@@ -29,12 +30,13 @@ class RegionLoss(YoloLoss):
     predicted ones without ``bias_match``) is to find it; of two objects for one, the last counts.
     With s the sigmoid, each such box costs
 
-        ``coord_scale (2 - w h) [(s(x) - x')^2 + (s(y) - y')^2 + (w - w')^2 + (h - h')^2] / 2``
+        ``coord_scale f [(s(x) - x')^2 + (s(y) - y')^2 + (w - w')^2 + (h - h')^2] / 2``
         ``+ object_scale (s(score) - overlap)^2 / 2 + class_scale cross entropy of its class``
 
-    (x', y' the centre's place in the cell, w' and h' the logarithms of the sides over the anchor's,
-    in the factor the sides as shares of the image; ``overlap`` is 1 without ``rescore``, and has
-    no gradient; classes are a softmax, or with ``softmax: 0`` independent). A box of nothing costs
+    (x', y' the centre's place in the cell, w' and h' the logarithms of the sides over the anchor's;
+    with ``rescore`` f is 1, without it is 2 less the object's share of the image, and ``overlap``
+    1; it has no gradient; classes are a softmax, or with ``softmax: 0`` independent). A box of
+    nothing costs
     ``noobject_scale s(score)^2 / 2``, unless it overlaps an object by more than ``thresh``.
 
     Shapes:
@@ -47,7 +49,7 @@ class RegionLoss(YoloLoss):
     After: J. Redmon, A. Farhadi, "YOLO9000: better, faster, stronger", 2017, and the fork
     MobileNet-YOLO. The gradient is that of the fork; the loss is what it is the gradient of, where
     there the sum of the gradient's squares is shown. Differs: boxes are not drawn to their anchors
-    at the start of a training; all boxes of an image count, not the first 30.
+    at the start of a training; all boxes of an image count; ``softmax`` is followed.
     """
 
     origin = "MobileNet-YOLO"
@@ -79,6 +81,9 @@ class RegionLoss(YoloLoss):
         matched = self.param.region_loss_param.bias_match
         return best_overlap(sides, self.shares(*shape) if matched else predicted)
 
+    def place_factor(self, area: float) -> float:
+        return 1.0 if self.param.region_loss_param.rescore else super().place_factor(area)
+
     def score_for(self, overlap: float) -> float:
         return overlap if self.param.region_loss_param.rescore else 1.0
 
@@ -87,16 +92,15 @@ class RegionLoss(YoloLoss):
         inside, score = _yolo.sigmoid(x[:, :2]), _yolo.sigmoid(x[:, 4])
         weight = target.place_weight[:, None]
         place = target.place.swapaxes(0, 1)
-        total, part = weighted(weight, half_squares(inside, place[:, :2]))
-        gradient[:, :2] = part * inside * (1 - inside)
+        total, gradient[:, :2] = weighted(weight, sigmoid_squares(inside, place[:, :2]))
         loss, gradient[:, 2:4] = weighted(weight, half_squares(x[:, 2:4], place[:, 2:]))
         total += loss
-        loss, part = weighted(target.score_weight, half_squares(score, target.score))
-        gradient[:, 4] = part * score * (1 - score)
+        cost = sigmoid_squares(score, target.score)
+        loss, gradient[:, 4] = weighted(target.score_weight, cost)
         total += loss
-        cost = _softmax_cost if self.param.region_loss_param.softmax else cross_entropy
-        classes = target.classes.swapaxes(0, 1)
-        loss, gradient[:, 5:] = weighted(target.class_weight[:, None], cost(x[:, 5:], classes))
+        of_classes = _softmax_cost if self.param.region_loss_param.softmax else cross_entropy
+        cost = of_classes(x[:, 5:], target.classes.swapaxes(0, 1))
+        loss, gradient[:, 5:] = weighted(target.class_weight[:, None], cost)
         return total + loss, gradient
 
 

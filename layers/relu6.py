@@ -17,7 +17,7 @@ class ReLU6(InputKeeper):
     Shapes:
         bottom[0]  x  any
         top[0]     y  as x; may be x itself
-    Definition: no fields.
+    Definition: ``relu6_param``, of which nothing is read.
     After: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010, and the fork
     MobileNet-YOLO.
     """

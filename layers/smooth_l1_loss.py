@@ -53,14 +53,16 @@ class SmoothL1Loss(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._sigma = sigma = self.param.smooth_l1_loss_param.sigma
-        if not (sigma > 0 and isfinite(sigma)):
-            raise LayerConfigError(f"sigma is {sigma:g}, expected a positive number")
+        if not (sigma > 0 and isfinite(sigma) and sigma**2 < np.finfo(self.dtype).max):
+            raise LayerConfigError(
+                f"sigma is {sigma:g}, expected a positive number whose square {self.dtype} holds"
+            )
         for index in range(2, len(bottom)):
             refuse_index_gradient(self.param.propagate_down, index, "weights")
         self._total = self.xp.zeros(1, np.float64)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._items = max(1, _loss.paired(bottom))
+        self._items: float = max(1, _loss.paired(bottom))
         for index, weights in enumerate(bottom[2:], 2):
             if weights.count != bottom[0].count:
                 raise ShapeError(

@@ -25,19 +25,23 @@ class SpatialDropout(Neuron):
     Shapes:
         bottom[0]  x  (N, C, \\*any)
         top[0]     y  as x; may be x itself
-    Definition: ``dropout_param``: ``dropout_ratio``, and ``scale_train`` and
-    ``sample_weights_test`` as in Dropout.
+    Definition: ``spatial_dropout_param``, or ``dropout_param``: ``dropout_ratio``; of the second
+    ``scale_train`` and ``sample_weights_test`` too, as in Dropout.
     After: J. Tompson, R. Goroshin, A. Jain, Y. LeCun, C. Bregler, "Efficient object localization
-    using convolutional networks", 2015, and Intel's fork of Caffe, which has it in
-    ``spatial_dropout_param``.
+    using convolutional networks", 2015, and Intel's fork of Caffe, whose field is the first.
     """
 
     origin = "Intel Caffe"
     backward_reads = ()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        param = self.param.dropout_param
-        self._ratio = param.dropout_ratio
+        param, own = self.param.dropout_param, self.param.spatial_dropout_param
+        if param.HasField("dropout_ratio") and own.HasField("dropout_ratio"):
+            raise LayerConfigError(
+                "dropout_ratio is given in dropout_param and in spatial_dropout_param, expected one"
+            )
+        given = own if own.HasField("dropout_ratio") else param
+        self._ratio = given.dropout_ratio
         self._drops = self.param.phase == TRAIN or param.sample_weights_test
         self._scale = None if param.scale_train else 1.0  # of what is kept
         if not 0 <= self._ratio < 1:

@@ -69,6 +69,8 @@ class SpatialTransformer(Layer):
         if len(shape) != 4:
             raise ShapeError(f"bottom[0] has shape {shape}, expected (N, C, H, W)")
         n, c, height, width = shape
+        if not height or not width:
+            raise ShapeError(f"bottom[0] has shape {shape}, expected no side 0: no pixel is there")
         self._thetas = n, len(self._free)
         if self._free:
             found = bottom[1].shape

@@ -9,7 +9,7 @@ from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError
 from minicaffe.layers._neuron import Neuron
 from minicaffe.layers.registry import register_layer
-from minicaffe.ops.dropout import dropout
+from minicaffe.ops.dropout import dropout, keep_or_drop
 from minicaffe.proto.minicaffe_pb2 import TRAIN
 
 
@@ -62,10 +62,7 @@ class StochasticDepth(Neuron):
             self._pass(top[0].diff, bottom[0].diff)
 
     def _pass(self, x: Array, y: Array) -> None:
-        if not self._draws:
+        if self._draws:
+            keep_or_drop(self.xp, x, y, self._is_there)
+        else:
             self.xp.multiply(x, self._survival, out=y)
-            return
-        if y is not x:
-            y[...] = x
-        # no product: of a branch that has grown to infinity zeros are left too
-        self.xp.copyto(y, self.xp.zeros_like(self._factor), where=self._is_there == 0)

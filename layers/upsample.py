@@ -56,7 +56,11 @@ class Upsample(Layer):
                 raise LayerConfigError(f"{field} is {getattr(param, field)}, expected at least 1")
         sides = [param.HasField("scale_h"), param.HasField("scale_w")]
         if any(sides) and (not all(sides) or param.HasField("scale")):
-            raise LayerConfigError("give scale, or both scale_h and scale_w, not a mixture")
+            given = [f for f in ("scale", "scale_h", "scale_w") if param.HasField(f)]
+            verb = "is given alone" if len(given) == 1 else "are given"
+            raise LayerConfigError(
+                f"{' and '.join(given)} {verb}, expected scale, or both scale_h and scale_w"
+            )
         same = param.scale if param.HasField("scale") else 1 + self._has_mask
         self._scale = (param.scale_h, param.scale_w) if any(sides) else (same, same)
         for field in ("pad_out_h", "pad_out_w", "upsample_h", "upsample_w"):

@@ -16,7 +16,9 @@ class CtcLoss(CTCLoss):
         bottom[2]  length  (N,), the steps of each sequence; may be left out
         top[0]     loss    ()
     Definition: ``ctc_loss_param``.
-    After: the fork warpctc-caffe; see CTCLoss.
+    After: A. Graves, S. Fernández, F. Gomez, J. Schmidhuber, "Connectionist temporal
+    classification: labelling unsegmented sequence data with recurrent neural networks", 2006, and
+    the fork warpctc-caffe; what differs is in CTCLoss.
     """
 
     origin = "warpctc-caffe"

@@ -56,7 +56,8 @@ class BoxDetector:
     def detect(self, image: HostArray, threshold: float = 0.5) -> HostArray:
         """(K, 6) float64: label, score, xmin, ymin, xmax, ymax, from the best score down.
 
-        Coordinates are in pixels of the image, and end at its border.
+        Coordinates are in pixels of the image, and end at its border. A box that has NaN among
+        its numbers, as a net that has gone astray may tell it, is left out, with a warning.
 
         Args:
             image: (H, W, 3) uint8 in blue, green, red, or (H, W) where the net takes gray; of any
@@ -70,6 +71,13 @@ class BoxDetector:
         rows = net.device.to_numpy(net.blobs[self._output].data).reshape(-1, _ROW)
         rows = rows.astype(np.float64)
         rows = rows[(rows[:, 1] >= 0) & (rows[:, 2] >= threshold)]  # nothing found is label -1
+        unknown = np.isnan(rows[:, 3:]).any(1)
+        if unknown.any():
+            glog.warning(
+                "box_detector.py:1",
+                f"{unknown.sum()} box(es) have NaN for a coordinate, and are left out",
+            )
+        rows = rows[~unknown]
         rows = rows[np.argsort(-rows[:, 2], kind="stable")]
         height, width = image.shape[:2]
         boxes = clip(rows[:, 3:] * [width, height, width, height], width, height)

@@ -49,6 +49,7 @@ class Loss:
     VALID: pb.LossParameter.NormalizationMode
     BATCH_SIZE: pb.LossParameter.NormalizationMode
     NONE: pb.LossParameter.NormalizationMode
+    PRE_FIXED: pb.LossParameter.NormalizationMode
 
 class MultiBoxLoss:
     L2: pb.MultiBoxLossParameter.LocLossType

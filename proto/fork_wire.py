@@ -45,13 +45,18 @@ class Ours(NamedTuple):
 # What SSD's fork has in transform_param, and numbers that are as free in Caffe 1.0.
 _SSD_TRANSFORM = {8: 10101, 9: 10102, 10: 10103, 11: 10104, 12: 10105, 13: 10106, 14: 10107}
 _SEGNET_BN = {1: 10001, 2: 10002, 3: 10003}  # what PSPNet's BN has under these is another thing
+# MobileNet-YOLO's
+_YOLO_DATA = {4: 10001, 5: 10002}
+_REGION = {10: 11, 11: 10}
+_YOLO3 = {5: 6, 6: 5, 10: 9, 11: 12, 12: 13, 13: 10, 14: 11}
+_YOLO3_OUTPUT = {7: 8, 8: 7}
 
 # The type of a layer, to what a fork's numbers are in it. Where several forks have the type, their
 # numbers differ.
 FORKS: dict[str, dict[int, Ours]] = {
     "AnnotatedData": {
         100: Ours("transform_param", _SSD_TRANSFORM),
-        200: Ours("annotated_data_param"),
+        200: Ours("annotated_data_param", _YOLO_DATA),
     },
     "BN": {
         45: Ours("bn_param", _SEGNET_BN),
@@ -63,6 +68,7 @@ FORKS: dict[str, dict[int, Ours]] = {
     "CenterLoss": {147: Ours("center_loss_param"), 211: Ours("center_loss_param")},
     "ContinuationIndicator": {201: Ours("continuation_indicator_param")},
     "CTCLoss": {200: Ours("ctc_loss_param")},
+    "DenseImageData": {138: Ours("dense_image_data_param")},
     "DetectionEvaluate": {205: Ours("detection_evaluate_param")},
     "DetectionOutput": {204: Ours("detection_output_param")},
     "Interp": {143: Ours("interp_param")},
@@ -74,16 +80,18 @@ FORKS: dict[str, dict[int, Ours]] = {
     "PriorBox": {203: Ours("prior_box_param")},
     "RNN": {151: Ours("recurrent_param")},
     "ROIPooling": dict.fromkeys((147, 150, 154, 204, 8266711), Ours("roi_pooling_param")),
-    "RegionLoss": dict.fromkeys((209, 600), Ours("region_loss_param")),
+    "ReLU6": {211: Ours("relu6_param")},
+    "RegionLoss": dict.fromkeys((209, 600), Ours("region_loss_param", _REGION)),
     "Reorg": dict.fromkeys((149, 159), Ours("reorg_param")),
     "Scale": {160: Ours("scale_param")},
     "ShuffleChannel": {164: Ours("shuffle_channel_param")},
     "SmoothL1Loss": dict.fromkeys((148, 222, 8266712), Ours("smooth_l1_loss_param")),
+    "SpatialDropout": {155: Ours("spatial_dropout_param")},
     "SpatialTransformer": {148: Ours("st_param")},
     "Upsample": dict.fromkeys((137, 150), Ours("upsample_param")),
     "YoloDetectionOutput": {601: Ours("yolo_detection_output_param")},
-    "Yolov3": {603: Ours("yolov3_param")},
-    "Yolov3DetectionOutput": {602: Ours("yolov3_detection_output_param")},
+    "Yolov3": {603: Ours("yolov3_param", _YOLO3)},
+    "Yolov3DetectionOutput": {602: Ours("yolov3_detection_output_param", _YOLO3_OUTPUT)},
 }
 
 # The youngest fields of Caffe 1.0, whose numbers forks use too: the types of layers that read them.

@@ -104,3 +104,11 @@ def test_nets_that_find_no_boxes(text, message):
 def test_a_mean_of_other_channels(net):
     with pytest.raises(ArrayError, match=r"mean has 2 numbers, expected 3: input 'data' has shape"):
         BoxDetector(net, [1, 2])
+
+
+def test_a_box_of_no_number_is_left_out(net, caplog):
+    net.forward()
+    net.blobs["stay"].data[0, 8] = np.nan  # of the blue quarter; it is filled but once
+    found = BoxDetector(net).detect(box_net.image(), 0.25)
+    np.testing.assert_allclose(found, [WHITE], rtol=1e-5)
+    assert "1 box(es) have NaN for a coordinate" in caplog.text

@@ -109,7 +109,7 @@ def test_given_shapes_come_first_and_the_data_is_not_looked_at():
 
 
 def test_given_shapes_for_a_type_that_is_not_known():
-    text = source("DenseImageData", "")
+    text = source("VideoData", "")
     given = {"data": (2, 3, 4, 4), "label": (1, 1, 8, 8)}
     assert shapes(text, **given) == (given, [])
     with pytest.raises(UnknownLayerTypeError):

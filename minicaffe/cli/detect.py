@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
         help="mean to subtract, of each channel as the net has them; or a file that has it",
     )
     parser.add_argument(
-        "--scale", "--input_scale", type=float, metavar="X", help="factor, after the mean"
+        "--scale", "--input_scale", type=_factor, metavar="X", help="factor, after the mean"
     )
     parser.add_argument(
         "--rgb", action="store_true", help="the net takes red, green, blue, not blue first"
@@ -193,6 +194,13 @@ def _targets(images: Sequence[str], draw: str | None) -> dict[str, Path]:
     else:
         found, folder = {images[0]: out}, out.parent
         _check_suffix(out)
+    for target in found.values():
+        for path in images:
+            if target.exists() and Path(path).exists() and target.samefile(path):
+                raise MinicaffeError(
+                    f"--draw {draw} would write over the image {path}, expected another name or "
+                    "folder"
+                )
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         several = " (several images need a folder)" if len(images) > 1 else ""
         raise MinicaffeError(f"cannot write {out}: {folder} is no folder to write to{several}")
@@ -242,14 +250,29 @@ def _mean(text: str) -> list[float]:
         DataError: neither.
     """
     try:
-        return [float(word) for word in text.split(",")]
+        numbers = [float(word) for word in text.split(",")]
     except ValueError:
         pass
+    else:
+        if not all(map(isfinite, numbers)):
+            raise DataError("is no mean, expected finite numbers", text)
+        return numbers
 
     from minicaffe.classifier import read_mean_file
 
     mean = read_mean_file(text)
     return [float(value) for value in (mean.mean((1, 2)) if mean.ndim == 3 else mean)]
+
+
+def _factor(text: str) -> float:
+    """For argparse: what pixels are multiplied by."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not isfinite(value) or not value:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a finite number other than 0")
+    return value
 
 
 def _share(text: str) -> float:

@@ -46,7 +46,7 @@ _TYPES = {
         "BoxAnnotatorOHEM DetectionOutput PriorBox Proposal YoloDetectionOutput "
         "Yolov3DetectionOutput"
     ),
-    "loss": "Yolov3",
+    "loss": "SmoothL1LossOHEM SoftmaxWithLossOHEM Yolov3",
     "measure": "Accuracy ArgMax DetectionEvaluate HDF5Output Silence",
     "Python": "Python",
 }

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 # (module, layer) as definitions name them -> where the class is
 BUILT_IN: dict[tuple[str, str], str] = {
+    ("roi_data_layer.layer", "RoIDataLayer"): (
+        "minicaffe.python_layers.roi_data_layer:RoIDataLayer"
+    ),
     ("rpn.anchor_target_layer", "AnchorTargetLayer"): (
         "minicaffe.python_layers.anchor_target_layer:AnchorTargetLayer"
     ),

@@ -14,6 +14,7 @@ from minicaffe.device import Array
 from minicaffe.errors import ShapeError
 from minicaffe.layers.base import Arity
 from minicaffe.python_layers.settings import Value, settings
+from minicaffe.python_layers.true_boxes import check_boxes
 from minicaffe.python_layers.without_gradient import WithoutGradient
 from minicaffe.user_blob import Blob
 
@@ -83,6 +84,7 @@ class AnchorTargetLayer(WithoutGradient):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         told, dtype = self._told, bottom[1].data.dtype
         (rows, columns), true = bottom[0].shape[2:], np.asarray(bottom[1].data)[:, :4]
+        check_boxes(true)
         every = grid(self._anchors, rows, columns, told["feat_stride"]).astype(dtype)
         height, width = np.asarray(bottom[2].data).reshape(-1)[:2]
         border = told["allowed_border"]

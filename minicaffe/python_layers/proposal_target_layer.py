@@ -13,6 +13,7 @@ from minicaffe.device import Array
 from minicaffe.errors import LayerConfigError, ShapeError, ValueRangeError
 from minicaffe.layers.base import Arity
 from minicaffe.python_layers.settings import Value, settings
+from minicaffe.python_layers.true_boxes import check_boxes
 from minicaffe.python_layers.without_gradient import WithoutGradient
 from minicaffe.user_blob import Blob
 
@@ -96,8 +97,9 @@ class ProposalTargetLayer(WithoutGradient):
             blob.data[...] = values.reshape(blob.shape)
 
     def _check(self, rois: Array, true: Array) -> None:
+        check_boxes(true[:, :4])
         if rois[:, 0].any():
-            row = int(rois[:, 0].argmax())
+            row = int((rois[:, 0] != 0).argmax())
             raise ValueRangeError(
                 f"region {row} is of image {rois[row, 0]:g}, expected 0: the true boxes are of one"
             )

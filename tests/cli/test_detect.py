@@ -124,6 +124,10 @@ def test_as_the_definition_says_unless_told(tmp_path, monkeypatch, capsys):
         ([*NET, "a.png", "--labels", "lost.prototxt"], "lost.prototxt: no such file"),
         ([*NET, "a.png", "--mean", "lost.npy"], "lost.npy: mean cannot be read"),
         ([*NET, "a.png", "--mean", "1,2"], "mean has 2 numbers, expected 3"),
+        ([*NET, "a.png", "--mean", "1,nan,2"], "1,nan,2: is no mean, expected finite numbers"),
+        ([*NET, "a.png", "--draw", "a.png"], "--draw a.png would write over the image a.png"),
+        ([*NET, "a.png", "dark.png", "--draw", "."], "--draw . would write over the image a.png"),
+        ([*NET, "a.png", "--draw", "pictures/../a.png"], "would write over the image a.png"),
         ([*NET, "a.png", "--draw", "no/out.png"], "cannot write no/out.png: no is no folder"),
         ([*NET, "a.png", "--draw", "out.txt"], "cannot write out.txt: its ending is no kind of"),
         ([*NET, "a.png", "--draw", "out"], "cannot write out: its ending is no kind of image"),
@@ -194,3 +198,15 @@ def test_a_threshold_that_is_none(folder, capsys, value):
     with pytest.raises(SystemExit):
         run(*NET, "a.png", f"--threshold={value}")
     assert "expected a number from 0 to 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0", "nan", "inf", "much"])
+def test_a_scale_that_is_none(folder, capsys, value):
+    with pytest.raises(SystemExit):
+        run(*NET, "a.png", f"--scale={value}")
+    assert "expected a finite number other than 0" in capsys.readouterr().err
+
+
+def test_a_picture_of_before_is_written_over(folder):
+    for _ in range(2):
+        assert run(*NET, "a.png", "--draw", "out.png") == 0

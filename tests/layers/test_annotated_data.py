@@ -64,6 +64,33 @@ def test_rows_by_hand(run, db):
     np.testing.assert_allclose(rows[0, 0, :, [0, 2]], [[1], [4]])
 
 
+YOLO = "annotated_data_param { yolo_data_type: 1 yolo_data_jitter: %s }"
+
+
+def test_labels_for_yolo_by_hand(run, db):
+    it = run(text(db, YOLO % 0 + "transform_param { resize_param { height: 8 width: 12 } }"))
+    assert [blob.shape for blob in it.top] == [(3, 3, 8, 12), (3, 1, 300, 5)]
+    _, rows = it.forward()
+    assert rows.shape == (3, 1, 300, 5)
+    # as in test_rows_by_hand: none; one; one and one that is difficult
+    np.testing.assert_allclose(rows[1:, 0, 0], [[0, 0.25, 0.5, 0.5, 0.5]] * 2, rtol=1e-6)
+    assert not rows[0].any()
+    assert not rows[:, :, 1:].any()
+
+
+def test_windows_for_yolo(run, tmp_path):
+    """Of an image of which the left half is bright, the object, and nothing else."""
+    path = bright(tmp_path, (slice(0, 36), slice(0, 20)), (36, 40))
+    more = "transform_param { resize_param { height: 36 width: 40 } }"
+    it = run(text(path, YOLO % 0.4 + more, 8))
+    data, rows = it.forward()
+    assert len(np.unique(rows[:, 0, 0, 3])) > 4
+    for image, (label, x, y, w, h) in zip(data, rows[:, 0, 0], strict=True):
+        assert (label, y, h) == (0, 0.5, 1)
+        assert x == pytest.approx(w / 2)
+        assert (image.mean(axis=(0, 1)) > 127).sum() == pytest.approx(40 * w, abs=2)
+
+
 def test_no_object_at_all_is_a_row_of_minus_one(run, db):
     it = run(text(db, batch_size=1))
     assert it.forward()[1].tolist() == [[[[-1] * 8]]]
@@ -189,6 +216,8 @@ def test_images_of_several_sizes(run, tmp_path):
         ("transform_param { crop_size: 9 }", "the crop is 9 x 9, expected at most 8 x 12"),
         ("transform_param { mean_value: [1, 2] }", "the mean has 2 channels"),
         ("transform_param { expand_param { max_expand_ratio: 0.5 } }", "max_expand_ratio is 0.5"),
+        ("transform_param { expand_param { max_expand_ratio: nan } }", "max_expand_ratio is nan"),
+        ("transform_param { expand_param { max_expand_ratio: 1e9 } }", "and at most 1000: sides"),
         ("transform_param { resize_param { height: 5 } }", "height 5 and width 0"),
         ("transform_param { expand_param { max_expand_ratio: 2 } }", "without a resize_param"),
         ("loader_param { balanced: true }", "loader_param has balanced"),

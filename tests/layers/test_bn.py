@@ -32,6 +32,17 @@ def blobs(device, layer):
     return [device.to_numpy(blob.data).copy() for blob in layer.blobs]
 
 
+def test_an_example_worked_by_hand(device):
+    fields = "scale_filler { value: 2 } shift_filler { value: 5 } eps: 0"
+    layer, bottom, top = build(text(fields), device, np.array([[1.0], [1], [3], [3]]))
+    layer.run_forward(bottom, top)
+    assert device.to_numpy(top[0].data).ravel().tolist() == [3, 3, 7, 7]
+    top[0].diff[...] = device.xp.asarray(np.array([[4.0], [0], [0], [0]]))
+    layer.run_backward(top, [True], bottom)
+    assert device.to_numpy(bottom[0].diff).ravel().tolist() == [4, -4, 0, 0]
+    assert [float(device.to_numpy(blob.diff).sum()) for blob in layer.blobs] == [-4, 4]
+
+
 @pytest.mark.parametrize(
     ("definition", "eps"),
     [
@@ -194,6 +205,18 @@ def test_leaves_what_is_not_asked_for(device, rng):
 def test_refuses(device, definition, shape, error, message):
     with pytest.raises(error, match=rf"^layer 'it' \(BN\): .*{message}"):
         build(definition, device, np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    "definition", [text(PSPNET, "TEST"), text("frozen: true"), text("bn_mode: INFERENCE")]
+)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_with_given_moments_a_batch_may_be_empty(device, definition, in_place):
+    layer, bottom, top = build(definition, device, np.ones((0, *X[1:])), in_place=in_place)
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True], bottom)
+    assert top[0].shape == (0, *X[1:])
+    assert not any(device.to_numpy(blob.diff).any() for blob in layer.blobs)
 
 
 def test_refuses_other_channels(device):

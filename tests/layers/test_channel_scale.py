@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minicaffe.errors import ShapeError
+from minicaffe.errors import LayerConfigError, ShapeError
 from minicaffe.testing import check_gradient
 from tests.build import build
 from tests.layers.spoiling import check_backward_reads
@@ -16,6 +16,7 @@ SHAPES = [
     ((2, 3, 5, 4), (2, 5, 4)),
     ((4, 3), (4,)),
     ((4, 3), (4, 1)),
+    ((4, 3, 1, 1), (4, 1)),
     ((1, 2, 7), (1, 7)),
 ]
 
@@ -34,6 +35,33 @@ def test_an_example_worked_by_hand(device):
 @pytest.mark.parametrize(("shape", "factors"), SHAPES)
 def test_gradient(device, rng, shape, factors):
     check_gradient(*build(TEXT, device, rng.standard_normal(shape), rng.standard_normal(factors)))
+
+
+def test_what_the_fork_can_switch_off(device):
+    x, a = np.array([[[1.0, 2, 3], [4, 5, 6]]]), np.array([[[2.0, 0, -1]]])
+    times, dy, da = x * a, [[[1, 1, 1], [1, 1, 1]]], [[[5, 7, 9]]]
+    for field, y, dx, dscale in (
+        ("do_forward", x.tolist(), [[[2, 0, -1], [2, 0, -1]]], da),
+        ("do_backward_feature", times.tolist(), dy, da),
+        ("do_backward_scale", times.tolist(), [[[2, 0, -1], [2, 0, -1]]], [[[0, 0, 0]]]),
+    ):
+        fields = f"channel_scale_param {{ {field}: false }}"
+        layer, bottom, top = build(f"{TEXT} {fields}", device, x, a)
+        layer.run_forward(bottom, top)
+        top[0].diff[...] = 1
+        bottom[1].diff[...] = 7
+        layer.run_backward(top, [True, True], bottom)
+        arrays = top[0].data, bottom[0].diff, bottom[1].diff
+        assert [device.to_numpy(each).tolist() for each in arrays] == [y, dx, dscale]
+        bottom[0].diff[...] = bottom[1].diff[...] = 7
+        layer.run_backward(top, [False, False], bottom)
+        assert all((device.to_numpy(blob.diff) == 7).all() for blob in bottom)
+
+
+def test_refuses_one_factor_for_all(device):
+    fields = "channel_scale_param { global_scale: true }"
+    with pytest.raises(LayerConfigError, match=r"global_scale is true, expected false: .*num_axes"):
+        build(f"{TEXT} {fields}", device, np.ones((2, 3)), np.ones(2))
 
 
 def test_lengths_give_back_what_was_normalized(device, rng):

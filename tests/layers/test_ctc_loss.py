@@ -66,6 +66,47 @@ def test_by_hand(device):
     np.testing.assert_allclose(dx, np.full((2, 1, 2), [1 / 2 - 1 / 3, 1 / 2 - 2 / 3]))
 
 
+def test_marks_and_labels_step_by_step(device, rng):
+    """As ChWick's fork has them; the blank is the last class."""
+    x = rng.standard_normal((5, 4, 4))
+    mark = np.array([[0, 1, 1, 1, 1], [0, 1, 1, 0, 1], [0, 0, 0, 0, 0], [0, 1, 1, 1, 1]]).T
+    label = np.array([[1, 1, 0, -1, 2], [2, -1, 1, 1, 1], [-1] * 5, [0, 2, 2, -1, -1]]).T
+    arrays = x, mark.astype(float), label.astype(float)
+    for fields, read, blank in (
+        ("", [[1, 1, 0], [2], None, [0, 2, 2]], 3),
+        ("blank_index: 3 preprocess_collapse_repeated: true", [[1, 0], [2], None, [0, 2]], 3),
+    ):
+        layer, bottom, top = build(text(fields), device, *arrays)
+        layer.run_forward(bottom, top)
+        steps = 5, 3, 0, 5
+        parts = [
+            cost(x[:t, n], labels, blank)
+            for n, (labels, t) in enumerate(zip(read, steps, strict=True))
+            if labels is not None
+        ]
+        np.testing.assert_allclose(device.to_numpy(top[0].data), sum(parts) / 4, rtol=1e-12)
+        layer.run_backward(top, [True, False, False], bottom)
+        dx = device.to_numpy(bottom[0].diff)
+        assert (dx[:, 2] == 0).all()
+        assert (dx[3:, 1] == 0).all()
+        assert (dx[:3, 1] != 0).all()
+    with pytest.raises(LayerConfigError, match=r"blank_index is 4, expected -4..3"):
+        build(text("blank_index: 4"), device, *arrays)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("output_delay: 2", "output_delay is 2, expected 0"),
+        ("ctc_merge_repeated: false", "ctc_merge_repeated is false, expected true"),
+        ("blank_label: 0 blank_index: 1", "blank_label and blank_index are given"),
+    ],
+)
+def test_refuses_what_it_cannot_follow(device, fields, message):
+    with pytest.raises(LayerConfigError, match=message):
+        build(text(fields), device, np.zeros((2, 1, 3)), np.ones((1, 1)))
+
+
 def test_lengths_leave_steps_out(device, rng):
     x, labels = rng.standard_normal((5, 3, 4)), np.array([[1.0, 2], [3, 3], [1, -1]])
     layer, bottom, top = build(text(), device, x, labels, np.array([5.0, 4.9, 2]))

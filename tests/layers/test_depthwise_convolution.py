@@ -23,6 +23,23 @@ def text(layer_type, fields):
 
 
 @pytest.mark.parametrize("layer_type", TYPES)
+def test_an_example_worked_by_hand(device, layer_type):
+    x = np.array([[[[1.0, 2, 3]], [[4, 5, 6]]]])
+    fields = "num_output: 2 kernel_h: 1 kernel_w: 2"
+    layer, bottom, top = build(text(layer_type, fields), device, x)
+    weights = np.array([[[[1.0, -1]]], [[[2, 0]]]]), np.array([0.0, 10])
+    for blob, values in zip(layer.blobs, weights, strict=True):
+        blob.data[...] = device.xp.asarray(values)
+    layer.run_forward(bottom, top)
+    assert device.to_numpy(top[0].data).tolist() == [[[[-1, -1]], [[18, 20]]]]
+    top[0].diff[...] = device.xp.asarray(np.array([[[[1.0, 0]], [[0, 1]]]]))
+    layer.run_backward(top, [True], bottom)
+    assert device.to_numpy(bottom[0].diff).tolist() == [[[[1, -1, 0]], [[0, 2, 0]]]]
+    assert device.to_numpy(layer.blobs[0].diff).tolist() == [[[[1, 2]]], [[[5, 6]]]]
+    assert device.to_numpy(layer.blobs[1].diff).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("layer_type", TYPES)
 @pytest.mark.parametrize("group", ["", "group: 3"])
 @pytest.mark.parametrize("each", [1, 2])
 def test_is_a_convolution_of_each_channel(device, rng, layer_type, group, each):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minicaffe.errors import DataError, LayerConfigError, ShapeError
+from minicaffe.errors import DataError, LayerConfigError, ShapeError, ValueRangeError
 from tests.build import build
 
 # image, class, score, box
@@ -76,6 +76,34 @@ def test_nothing_at_all(device):
     np.testing.assert_array_equal(rows, counts(0, 0, 0))
 
 
+def test_numbers_of_images_may_be_far_apart(device):
+    """Work goes by the images that there are."""
+    far = np.array([8_000_000.0] + [0] * 6)
+    rows = run(device, found=FOUND + far, objects=OBJECTS + np.append(far, 0))
+    near = run(device)
+    assert rows[:3].tolist() == near[:3].tolist()
+    assert (rows[3:, 0] - near[3:, 0] == 8_000_000).all()
+    assert rows[3:, 1:].tolist() == near[3:, 1:].tolist()
+
+
+@pytest.mark.parametrize("image", [np.nan, np.inf, -2])
+def test_refuses_an_image_that_is_none(device, image):
+    for index in range(2):
+        arrays = [FOUND.copy(), OBJECTS.copy()]
+        arrays[index][1, 0] = image
+        message = rf"row 1 of bottom\[{index}\] is of image {image:g}, expected a number from 0 up"
+        with pytest.raises(ValueRangeError, match=message):
+            run(device, "", *arrays)
+
+
+def test_leaves_its_bottoms_as_they_are(device):
+    far = OBJECTS + np.array([5.0] + [0] * 7)
+    text = 'type: "DetectionEvaluate" detection_evaluate_param { num_classes: 4 }'
+    layer, bottom, top = build(text, device, FOUND, far)
+    layer.run_forward(bottom, top)
+    np.testing.assert_array_equal(device.to_numpy(bottom[1].data), far)
+
+
 def test_in_pixels(device, tmp_path):
     """Of 8 x 10 pixels: both ends are inside, so that the halves are 6 * 9 of 11 * 9."""
     sizes = tmp_path / "sizes"
@@ -91,6 +119,24 @@ def test_in_pixels(device, tmp_path):
     sizes.write_text("a 8\n")
     with pytest.raises(DataError, match="is 'a 8', expected the name, height and width"):
         run(device, fields)
+
+
+def test_goes_on_with_the_size_of_the_next_image(device, tmp_path):
+    """In a run that is resumed, whose images go on too."""
+    sizes = tmp_path / "sizes"
+    sizes.write_text("".join(f"{name} 8 10\n" for name in "abcdefg"))
+    text = "detection_evaluate_param { num_classes: 4 name_size_file: "
+    made = [
+        build(f'type: "DetectionEvaluate" {text} "{sizes}" }}', device, FOUND, OBJECTS)
+        for _ in range(2)
+    ]
+    (layer, bottom, top), (other, *_) = made
+    layer.run_forward(bottom, top)
+    assert layer.position() == {"seen": 3}
+    other.set_position(layer.position())
+    other.run_forward(bottom, top)
+    with pytest.raises(DataError, match="names 7 images, expected at least 9"):
+        other.run_forward(bottom, top)
 
 
 def test_refuses(device):

@@ -189,6 +189,11 @@ def test_shapes_it_refuses(device, shapes, message):
         build(text(), device, *map(np.zeros, shapes))
 
 
+def test_too_few_prior_boxes_name_what_may_be_missing(device):
+    with pytest.raises(ShapeError, match="is a density, an aspect_ratio or a size missing"):
+        build(text(), device, np.zeros((1, 16)), np.zeros((1, 9)), BOTH)
+
+
 def test_it_has_no_gradient(device):
     layer, bottom, top = build(text(), device, STAY, SCORES.reshape(2, -1), BOTH)
     assert not layer.allow_force_backward(0)

@@ -36,6 +36,18 @@ def log_softmax(x):
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
+def test_an_example_worked_by_hand(device):
+    """At temperature 2 the teacher says 3/4 and 1/4, the student 1/2 each."""
+    x, z, label = np.zeros((1, 2)), np.array([[2 * np.log(3), 0]]), np.zeros(1)
+    made = build(text("temperature: 2 soft_weight: 0.25"), device, x, z, label)
+    layer, bottom, top = made
+    layer.run_forward(bottom, top)
+    assert float(top[0].data) == pytest.approx(0.25 * 4 * np.log(2) + 0.75 * np.log(2), rel=1e-12)
+    layer.run_backward(top, [True, False, False], bottom)
+    found = device.to_numpy(bottom[0].diff)
+    np.testing.assert_allclose(found, [[-0.125 - 0.375, 0.125 + 0.375]], rtol=1e-12)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("layout", LAYOUTS)

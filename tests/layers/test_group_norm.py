@@ -80,6 +80,23 @@ def test_gradient_in_place_after_the_top_was_written_over(device, rng):
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_empty_batch_gives_nothing(device, rng, in_place):
+    """Where a detector has found no region, say."""
+    x = rng.standard_normal((0, *X[1:]))
+    layer, bottom, top = build(text("group_num: 3"), device, x, in_place=in_place)
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True], bottom)
+    assert top[0].shape == (0, *X[1:])
+    x = rng.standard_normal(X)
+    bottom[0].reshape(X)
+    bottom[0].data[...] = device.xp.asarray(x)
+    layer.run_forward(bottom, top)
+    np.testing.assert_array_equal(
+        device.to_numpy(top[0].data), run(text("group_num: 3"), device, x)
+    )
+
+
 def test_digits_under_a_large_offset(device, rng):
     x = rng.standard_normal((2, 4, 50)).astype(np.float32)
     y = run(text("group_num: 2"), device, x, np.float32)

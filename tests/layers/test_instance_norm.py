@@ -28,6 +28,16 @@ def test_matches_the_formula(device, rng, shape, phase):
     np.testing.assert_allclose(device.to_numpy(top[0].data), expected, rtol=1e-9, atol=1e-12)
 
 
+def test_an_example_worked_by_hand(device):
+    x, dy = np.array([[[1.0, 1, 3, 3], [0, 0, 8, 8]]]), np.array([[[4.0, 0, 0, 0]] * 2])
+    layer, bottom, top = build(text("eps: 0"), device, x)
+    layer.run_forward(bottom, top)
+    assert device.to_numpy(top[0].data).tolist() == [[[-1, -1, 1, 1]] * 2]
+    top[0].diff[...] = device.xp.asarray(dy)
+    layer.run_backward(top, [True], bottom)
+    assert device.to_numpy(bottom[0].diff).tolist() == [[[2, -2, 0, 0], [0.5, -0.5, 0, 0]]]
+
+
 def test_a_sample_gives_the_same_to_the_bit_in_any_batch(device, rng):
     x = (2 + rng.standard_normal((64, 3, 9, 7))).astype(np.float32)
     results = []

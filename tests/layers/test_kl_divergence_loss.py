@@ -39,6 +39,17 @@ def softmax(x, axis):
     return np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)
 
 
+def test_an_example_worked_by_hand(device):
+    """The softmax is 3/4 and 1/4, and should be 1/2 each."""
+    x, t = np.array([[np.log(3), 0]]), np.array([[0.5, 0.5]])
+    layer, bottom, top = build(text(), device, x, t)
+    layer.run_forward(bottom, top)
+    assert float(top[0].data) == pytest.approx(0.5 * np.log(4 / 3), rel=1e-12)
+    layer.run_backward(top, [True, False], bottom)
+    found = device.to_numpy(bottom[0].diff)
+    np.testing.assert_allclose(found, [[0.25, -0.25]], rtol=1e-12)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_matches_formula(device, rng, layout, mode):

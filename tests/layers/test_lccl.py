@@ -121,6 +121,11 @@ def test_refuses(device, fields, cheap, error, message):
         build(text(fields, cheap), device, np.ones(X))
 
 
+def test_refuses_no_channels(device):
+    with pytest.raises(ShapeError, match=r"bottom\[0\] has no channels, expected at least 1"):
+        build(text("num_output: 3 kernel_size: 1"), device, np.ones((2, 0, 4, 5)))
+
+
 def test_backward_reads_no_top(device, rng):
     fields = f"{FILLED} num_output: 3 kernel_size: 3 pad: 1"
     check_backward_reads(*build(text(fields, FILLED), device, rng.standard_normal(X)), rng)

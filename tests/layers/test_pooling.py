@@ -205,9 +205,10 @@ def test_round_mode_floor_takes_what_ceil_refuses(device, rng):
     x = rng.standard_normal((1, 2, 5, 4))
     with pytest.raises(ShapeError, match=r"along H starts at 6, .*round_mode: FLOOR"):
         build(text % "", device, x)
-    layer, bottom, top = build(text % "round_mode: FLOOR", device, x)
-    layer.run_forward(bottom, top)
-    np.testing.assert_array_equal(device.to_numpy(top[0].data), x[:, :, ::3, ::3])
+    for down in ("round_mode: FLOOR", "ceil_mode: false"):
+        layer, bottom, top = build(text % down, device, x)
+        layer.run_forward(bottom, top)
+        np.testing.assert_array_equal(device.to_numpy(top[0].data), x[:, :, ::3, ::3])
 
 
 def test_refuses_a_later_shape(device, rng):
@@ -242,11 +243,15 @@ def test_refuses_to_work_in_place(device):
         ("kernel_size: 2 stride_w: 2", (1, 1, 3, 4, 5), LayerConfigError,
          "stride_w is given for 3 spatial axes, expected stride"),
         ("", (1, 1, 3), LayerConfigError, "kernel_size is 0, expected a positive number"),
+        ("kernel_size: 2 ceil_mode: true round_mode: FLOOR", (1, 1, 3), LayerConfigError,
+         "ceil_mode and round_mode are given, expected one"),
         ("kernel_size: 2 stride: 0", (1, 1, 3), LayerConfigError, "stride is 0"),
         ("kernel_size: 2 pad: 2", (1, 1, 3), LayerConfigError, "pad is 2, expected less"),
         ("kernel_size: 4", (1, 1, 5, 3, 4), ShapeError, "kernel is 4 along axis 3"),
-        ("kernel_size: 2 kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
-        ("kernel_h: 2", (1, 1, 3, 3), LayerConfigError, "not a mixture"),
+        ("kernel_size: 2 kernel_h: 2", (1, 1, 3, 3), LayerConfigError,
+         "kernel_size and kernel_h are given, expected kernel_size, or both"),
+        ("kernel_h: 2", (1, 1, 3, 3), LayerConfigError,
+         "kernel_h is given alone, .* both kernel_h and kernel_w, not a mixture"),
         ("", (1, 1, 3, 3), LayerConfigError,
          "kernel_h is 0, expected a positive number: give kernel_size, .*global_pooling"),
         ("kernel_h: 3 kernel_w: 0", (1, 1, 3, 3), LayerConfigError, "kernel_w is 0"),

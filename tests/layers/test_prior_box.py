@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,46 @@ def test_the_order_at_a_position(device):
     fields = "min_size: 9 max_size: 16 aspect_ratio: 4 min_size: 25 max_size: 36"
     expected = [(9, 9), (12, 12), (18, 4.5), (4.5, 18), (25, 25), (30, 30), (50, 12.5), (12.5, 50)]
     np.testing.assert_allclose(sides(boxes(device, fields)), expected)
+
+
+def centers(found):
+    """Of the boxes at the first position, across and down, in pixels."""
+    return (found[0, 0, 0, :, 2:] + found[0, 0, 0, :, :2]) / 2 * [90, 40]
+
+
+def test_density(device):
+    # a step is 30 across and 20 down; the first position is at 15, 10
+    found = boxes(
+        device, "min_size: 9 min_size: 6 density: 2 density: 1 aspect_ratio: 4 flip: false"
+    )
+    middle = [[15, 10]]
+    expected = [[0, 0], [15, 0], [0, 10], [15, 10], *middle * 3]
+    np.testing.assert_allclose(centers(found), expected, atol=1e-6)
+    np.testing.assert_allclose(sides(found), [*[(8, 8)] * 4, (18, 4.5), (5, 5), (12, 3)])
+    odd = centers(boxes(device, "min_size: 9 density: 3"))
+    np.testing.assert_allclose(odd[:, 0], [5, 15, 25] * 3, atol=1e-6)  # (0 - 1) * 30 / 3 from 15
+    np.testing.assert_allclose(odd[::3, 1], [10 - 20 / 3, 10, 10 + 20 / 3])
+
+
+def test_what_counts_as_face_boxes(device, caplog):
+    map_, image = np.zeros((1, 1, 1, 2)), np.zeros((1, 3, 64, 96))
+    caplog.set_level(logging.INFO)
+    sizes = "min_size: 32 min_size: 64 min_size: 128"
+    found = boxes(device, f"{sizes} step: 32", map_, image)
+    assert "density 4, 2 and 1" in caplog.text
+    assert found.shape == (2, 1, 2, 21, 4)
+    corners = found[0, 0, 1] * [96, 64, 96, 64]
+    # the second position is at 48, 16; the third row of squares of 31 at 16 - 16 + 2 * 8
+    np.testing.assert_allclose(corners[9], [40 - 15.5, 16 - 15.5, 40 + 15.5, 16 + 15.5], rtol=1e-6)
+    np.testing.assert_allclose(corners[16], [32 - 31.5, -31.5, 32 + 31.5, 31.5], rtol=1e-6)
+    np.testing.assert_allclose(corners[20], [48 - 63.5, 16 - 63.5, 48 + 63.5, 16 + 63.5], rtol=1e-6)
+    for fields in (
+        "density: 1 density: 1 density: 1 step: 32",
+        "step: 16",
+        "aspect_ratio: 1 step: 32",
+        "step_h: 32 step_w: 32",
+    ):
+        assert boxes(device, f"{sizes} {fields}", map_, image).shape[3] == 3
 
 
 def test_ratios_come_once_and_their_inverses_where_asked(device):
@@ -114,6 +156,8 @@ def test_other_shapes_and_an_overwritten_top(device):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ("min_size: 8 density: 1 density: 2", "density is .1, 2., expected 1 number"),
+        ("min_size: 8 density: 0", "density is .0., expected 1 number"),
         ("", "min_size is missing, expected at least one"),
         ("min_size: 0", "min_size is 0, expected a number from 1 up"),
         ("min_size: 0.5", "min_size is 0.5, expected a number from 1 up"),
@@ -138,6 +182,12 @@ def test_other_shapes_and_an_overwritten_top(device):
 def test_what_it_refuses(device, fields, message):
     with pytest.raises(LayerConfigError, match=message):
         build(text(fields), device, MAP, IMAGE)
+
+
+@pytest.mark.parametrize("offset", ["nan", "inf", "-inf"])
+def test_refuses_an_offset_that_is_no_number(device, offset):
+    with pytest.raises(LayerConfigError, match=f"offset is {offset}, expected a finite number"):
+        build(text(f"min_size: 6 offset: {offset}"), device, MAP, IMAGE)
 
 
 def test_shapes_it_refuses(device):

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from minicaffe.errors import BlobCountError, LayerConfigError, ShapeError
+from minicaffe.net import Net
+from minicaffe.proto import minicaffe_pb2 as pb
+from minicaffe.proto.text import parse
 from tests.build import build
 
 
@@ -64,6 +67,42 @@ def test_has_no_gradient(device):
         blob.diff[...] = 7
     layer.run_backward(top, [True, False, True], bottom)
     assert [device.to_numpy(blob.diff).all() for blob in bottom] == [False, True, False]
+
+
+HEAD = """
+layer { name: "in" type: "Input" top: "x" top: "s" top: "o" top: "i" input_param {
+  shape { dim: 1 dim: 8 dim: 4 dim: 3 } shape { dim: 1 dim: 18 dim: 4 dim: 3 }
+  shape { dim: 1 dim: 36 dim: 4 dim: 3 } shape { dim: 1 dim: 3 } } }
+layer { name: "p" type: "Proposal" bottom: "s" bottom: "o" bottom: "i" top: "rois" }
+layer { name: "r" type: "POOL" bottom: "x" bottom: "rois" top: "r"
+  roi_pooling_param { pooled_h: 3 pooled_w: 3 spatial_scale: 0.0625 }
+  psroi_pooling_param { output_dim: 2 group_size: 2 spatial_scale: 0.0625 } }
+layer { name: "c" type: "Convolution" bottom: "r" top: "c" convolution_param { num_output: 4
+  kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "b" type: "NORM" bottom: "c" top: "n" group_norm_param { group_num: 2 } }
+layer { name: "scale" type: "Scale" bottom: "n" top: "n" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "n" top: "n" }
+layer { name: "m" type: "Pooling" bottom: "n" top: "m"
+  pooling_param { pool: AVE global_pooling: true } }
+layer { name: "y" type: "InnerProduct" bottom: "m" top: "y"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Softmax" bottom: "y" top: "prob" }
+"""
+
+
+@pytest.mark.parametrize("pool", ["ROIPooling", "PSROIPooling"])
+@pytest.mark.parametrize("norm", ["BatchNorm", "BN", "GroupNorm", "LRN"])
+def test_where_nothing_is_found_the_layers_behind_have_nothing_to_do(device, rng, pool, norm):
+    text = HEAD.replace("POOL", pool).replace("NORM", norm)
+    net = Net(parse(text, pb.NetParameter), pb.NetState(phase=pb.TEST), device)
+    net.blobs["s"].data[...] = device.xp.asarray(rng.random((1, 18, 4, 3)))
+    rows = []
+    for scale in (1, 1000, 1):  # the regions are smaller than 16 pixels of the image as it was
+        net.blobs["i"].data[...] = device.xp.asarray(np.array([[64.0, 48, scale]]))
+        net.forward()
+        rows.append(net.blobs["prob"].shape[0])
+    assert rows[0] == rows[2] > 0
+    assert rows[1] == 0
 
 
 S = [(1, 2, 4, 3), (1, 4, 4, 3), (1, 3)]

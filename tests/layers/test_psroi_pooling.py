@@ -45,7 +45,7 @@ def test_an_example_worked_by_hand(device):
 
 
 def test_coordinates_are_rounded_before_they_are_scaled(device):
-    """From round(5.6) / 4 = 1.5 to (round(8.4 + 1)) / 4 = 2.25: elements 1 and 2."""
+    """From round(5.6) / 4 = 1.5 to (round(8.4) + 1) / 4 = 2.25: elements 1 and 2."""
     x = np.arange(7.0).reshape(1, 1, 1, 7)
     definition = (
         'type: "PSROIPooling" psroi_pooling_param '
@@ -54,6 +54,17 @@ def test_coordinates_are_rounded_before_they_are_scaled(device):
     layer, bottom, top = build(definition, device, x, np.array([[0, 5.6, 0, 8.4, 3]]))
     layer.run_forward(bottom, top)
     assert device.to_numpy(top[0].data).item() == 1.5
+
+
+def test_a_half_below_zero_is_rounded_before_its_pixel_is_added(device):
+    """To (round(-0.5) + 1) = 0, not round(0.5) = 1: nothing is inside."""
+    x, fields = np.ones((1, 1, 3, 4)), "output_dim: 1 group_size: 1"
+    text = f'type: "PSROIPooling" psroi_pooling_param {{ {fields} }}'
+    for right, expected in ((-0.5, 0), (-0.4, 1)):
+        rois = np.array([[0, -3, 0, right, 2]])
+        layer, bottom, top = build(text, device, x, rois)
+        layer.run_forward(bottom, top)
+        assert float(device.to_numpy(top[0].data).item()) == expected
 
 
 def test_gradient(device, rng):

@@ -22,6 +22,7 @@ SCALES = "object_scale: 5 noobject_scale: 0.5 class_scale: 2 coord_scale: 3"
 
 
 def text(fields=SCALES, anchors=ANCHORS, num=2):
+    fields += "" if "thresh" in fields else " thresh: 0.6"
     biases = " ".join(f"biases: {side}" for pair in anchors for side in pair)
     more = f"num_class: {K} num: {num} {biases} {fields}"
     return f'type: "RegionLoss" region_loss_param {{ {more} }}'
@@ -92,7 +93,7 @@ def reference(x, boxes, *, rescore=True, bias_match=True, softmax=True, thresh=0
                 + (p[2] - np.log(box[3] * W / ANCHORS[a][0])) ** 2
                 + (p[3] - np.log(box[4] * H / ANCHORS[a][1])) ** 2
             )
-            total += 3 * (2 - box[3] * box[4]) * place / 2
+            total += 3 * (1 if rescore else 2 - box[3] * box[4]) * place / 2
             score = overlap(told[at], box[1:]) if rescore else 1
             total += 5 * (sigmoid(p[4]) - score) ** 2 / 2
             if softmax:
@@ -138,16 +139,29 @@ def test_gradient(device, rng, fields):
 
 
 def test_the_overlap_has_no_gradient(device, rng):
-    """With ``rescore`` only the score's own part of the gradient is another."""
+    """With ``rescore`` the score's own part of the gradient is another, and places count less."""
     x = rng.standard_normal(X)
     found = []
     for fields in ("rescore: 0", "rescore: 1"):
         _, layer, bottom, top = run(device, x, BOXES, f"{SCALES} {fields}")
         layer.run_backward(top, [True, False], bottom)
         found.append(device.to_numpy(bottom[0].diff).reshape(2, 2, 5 + K, H, W).copy())
-    np.testing.assert_array_equal(np.delete(found[0], 4, 2), np.delete(found[1], 4, 2))
+    np.testing.assert_array_equal(found[0][:, :, 5:], found[1][:, :, 5:])
+    places = [each[:, :, :4][found[0][:, :, :4] != 0].reshape(-1, 3) for each in found]
+    areas = [box[3] * box[4] for box in BOXES.reshape(-1, 5) if box[3] > 0]
+    factors = np.unique((places[0] / places[1]).round(9))
+    np.testing.assert_allclose(factors, np.sort(2 - np.array(areas)), rtol=1e-6)
     away = np.argwhere(found[0][:, :, 4] != found[1][:, :, 4])
     assert len(away) == 3  # the boxes of three objects
+
+
+def test_what_a_definition_leaves_out(device, rng):
+    """The fork's defaults, which are not darknet's."""
+    x = rng.standard_normal(X)
+    fields = "object_scale: 1 noobject_scale: 0.5 class_scale: 1 coord_scale: 5 thresh: 0.2"
+    given = f"{fields} rescore: 1 bias_match: 1 softmax: 1 coords: 4"
+    losses = [run(device, x, BOXES, each)[0] for each in (given, "thresh: 0.2")]
+    assert losses[0] == losses[1]
 
 
 def test_a_perfect_prediction_costs_nothing(device):
@@ -241,7 +255,7 @@ def test_refuses_another_image(device):
         (text("coords: 5"), [X, (2, 5)], LayerConfigError, "coords is 5, expected 4"),
         (text('softmax_tree: "a"'), [X, (2, 5)], LayerConfigError, "softmax_tree is 'a', expected"),
         (text('class_map: "a"'), [X, (2, 5)], LayerConfigError, "class_map is 'a', expected none"),
-        (text("class_scale: -1"), [X, (2, 5)], LayerConfigError, "class_scale is -1, expected at"),
+        (text("class_scale: -1"), [X, (2, 5)], LayerConfigError, "class_scale is -1, expected a"),
         (text(), [(2, 15, H, W), (2, 5)], ShapeError, r"expected \(N, 16, H, W\): 5 .* 3 classes"),
         (text(), [X[:3], (2, 5)], ShapeError, r"expected \(N, 16, H, W\)"),
         (text(), [X, (2, 4)], ShapeError, r"bottom\[1\] has shape \(2, 4\), expected \(1, 1, M, 8"),
@@ -257,3 +271,17 @@ def test_refuses_a_gradient_for_its_labels(device):
     message = r"propagate_down\[1\] is true, expected false: bottom\[1\] holds boxes"
     with pytest.raises(LayerConfigError, match=message):
         build(f"{text()} propagate_down: true propagate_down: true", device, np.zeros(X), BOXES)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_where_nothing_is_asked_of_a_place_it_has_no_gradient(device, rng, value):
+    """A loss that is a number beside a gradient that is none would hide where it comes from."""
+    x = rng.standard_normal(X)
+    x[0, 0, 0, 0] = value  # x of a box that has to find nothing
+    layer, bottom, top = build(text(), device, x, BOXES)
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True, False], bottom)
+    assert np.isfinite(device.to_numpy(top[0].data))
+    gradient = device.to_numpy(bottom[0].diff)
+    assert np.isfinite(gradient).all()
+    assert gradient[0, 0, 0, 0] == 0

@@ -173,3 +173,11 @@ def test_its_regions_have_no_gradient(device):
     bottom[1].diff[...] = 7
     layer.run_backward(top, [False, True], bottom)  # where the regions come from may learn
     assert not device.to_numpy(bottom[1].diff).any()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 0, 5), (2, 3, 4, 0)])
+def test_of_an_empty_plane_every_bin_is_empty(device, shape):
+    layer, bottom, top = build(text(), device, np.ones(shape), ROIS)
+    layer.run_forward(bottom, top)
+    assert not device.to_numpy(top[0].data).any()
+    layer.run_backward(top, [True, True], bottom)

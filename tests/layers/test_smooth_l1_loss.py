@@ -131,6 +131,12 @@ def test_force_backward_reaches_what_is_compared(device):
             "sigma is nan, expected a positive number",
         ),
         (
+            "smooth_l1_loss_param { sigma: 1e200 }",
+            [(4, 3)] * 2,
+            LayerConfigError,
+            "sigma is inf, expected a positive number",
+        ),
+        (
             "propagate_down: [true, false, true]",
             [(4, 3)] * 3,
             LayerConfigError,

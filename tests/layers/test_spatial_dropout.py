@@ -19,6 +19,15 @@ def text(fields="", phase="TRAIN"):
     return f'type: "SpatialDropout" phase: {phase} {more}'
 
 
+OWN = 'type: "SpatialDropout" phase: TRAIN spatial_dropout_param { dropout_ratio: 0.25 }'
+
+
+def test_refuses_two_ratios(device):
+    both = text() + " spatial_dropout_param { dropout_ratio: 0.5 }"
+    with pytest.raises(LayerConfigError, match="dropout_ratio is given in dropout_param and in"):
+        build(both, device, np.ones(X))
+
+
 def channels_kept(y):
     """(N, C) whether a channel is kept; each is so whole."""
     kept = (y != 0).all(axis=(2, 3))
@@ -32,6 +41,7 @@ def channels_kept(y):
     [
         (text(), 1 / 0.75),
         (text("scale_train: false"), 1),
+        (OWN, 1 / 0.75),
         (text("sample_weights_test: true", "TEST"), 1 / 0.75),
         (text("sample_weights_test: true scale_train: false", "TEST"), 1),
     ],

@@ -134,6 +134,7 @@ ALL = "theta_1_1: 1 theta_1_2: 0 theta_1_3: 0 theta_2_1: 0 theta_2_2: 1 theta_2_
         ("theta_1_2: 0 theta_2_1: 0", [X, (2, 6)], ShapeError,
          r"expected \(2, 4\), .*: theta_1_1, theta_1_3, theta_2_2, theta_2_3 of each item"),
         ("", [(2, 3, 5), (2, 6)], ShapeError, r"shape \(2, 3, 5\), expected \(N, C, H, W\)"),
+        ("", [(2, 3, 0, 5), (2, 6)], ShapeError, r"shape \(2, 3, 0, 5\), expected no side 0"),
     ],
 )  # fmt: skip
 def test_refuses(device, fields, shapes, error, message):

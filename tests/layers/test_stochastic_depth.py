@@ -108,5 +108,19 @@ def test_refuses(device, survival):
 
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_a_single_number(device, phase):
+    layer, bottom, top = build(text(phase, 1), device, np.array(3.0))
+    layer.run_forward(bottom, top)
+    layer.run_backward(top, [True], bottom)
+    assert float(top[0].data) == 3
+
+
+def test_the_least_probability_there_is(device):
+    layer, bottom, top = build(text("TRAIN", 1e-45), device, np.ones(X))
+    layer.run_forward(bottom, top)
+    assert not device.to_numpy(top[0].data).any()
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 def test_backward_reads_no_data(device, rng, phase):
     check_backward_reads(*build(text(phase), device, rng.standard_normal(X)), rng)

@@ -16,6 +16,18 @@ def text(kind, fields):
     return f'type: "{kind}" softmax_param {{ {fields} }}'
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_example_worked_by_hand(device, kind):
+    x = np.array([[2 * np.log(3), 0]])
+    layer, bottom, top = build(text(kind, "temperature: 2"), device, x)
+    layer.run_forward(bottom, top)
+    np.testing.assert_allclose(device.to_numpy(top[0].data), [[0.75, 0.25]], rtol=1e-12)
+    top[0].diff[...] = device.xp.asarray(np.array([[1.0, 0]]))
+    layer.run_backward(top, [True], bottom)
+    expected = [[0.75 * 0.25 / 2, -0.75 * 0.25 / 2]]
+    np.testing.assert_allclose(device.to_numpy(bottom[0].diff), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("temperature", [0.5, 1, 4])
 @pytest.mark.parametrize("kind", TYPES)

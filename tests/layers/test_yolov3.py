@@ -17,6 +17,7 @@ SCALES = "object_scale: 5 noobject_scale: 0.5 class_scale: 2 coord_scale: 3"
 
 
 def text(fields=SCALES, mask=(1, 2), num=2):
+    fields += "" if "thresh" in fields else " thresh: 0.6"
     biases = " ".join(f"biases: {side}" for side in ANCHORS.flat)
     names = " ".join(f"mask: {index}" for index in mask)
     more = f"num_class: {K} num: {num} anchors_scale: 32 {biases} {names} {fields}"
@@ -27,7 +28,11 @@ def ce(x, target):
     return -target * np.log(sigmoid(x)) - (1 - target) * np.log(sigmoid(-x))
 
 
-def reference(x, boxes, mask, thresh=0.6):
+def squares(x, target):
+    return (sigmoid(x) - target) ** 2 / 2
+
+
+def reference(x, boxes, mask, thresh=0.6, cost=ce):
     total, sides = 0.0, ANCHORS / [32 * W, 32 * H]
     for image, truth in zip(x.reshape(-1, len(mask), 5 + K, H, W), boxes, strict=True):
         truth = [box for box in truth if box[3] > 0]
@@ -45,27 +50,29 @@ def reference(x, boxes, mask, thresh=0.6):
             told = (j + sigmoid(p[0])) / W, (i + sigmoid(p[1])) / H, *(side * np.exp(p[2:4]))
             if at not in owner:
                 if all(overlap(told, box[1:]) <= thresh for box in truth):
-                    total += 0.5 * ce(p[4], 0)
+                    total += cost(p[4], 0)
                 continue
             box = owner[at]
-            place = ce(p[0], box[1] * W - j) + ce(p[1], box[2] * H - i)
+            place = cost(p[0], box[1] * W - j) + cost(p[1], box[2] * H - i)
             place += ((p[2:4] - np.log(box[3:] / side)) ** 2).sum() / 2
-            total += 3 * (2 - box[3] * box[4]) * place + 5 * ce(p[4], 1)
-            total += 2 * ce(p[5:], classes[at]).sum()
+            total += 3 * (2 - box[3] * box[4]) * place
+            total += (1 if cost is ce else 5) * cost(p[4], 1)  # the fork scales the second alone
+            total += 2 * cost(p[5:], classes[at]).sum()
     return total / len(boxes)
 
 
 @pytest.mark.parametrize("mask", [(1, 2), (0, 1), (2, 0)])
-@pytest.mark.parametrize("fields", ["", "thresh: 0.1"])
+@pytest.mark.parametrize("fields", ["", "thresh: 0.1", "use_logic_gradient: true"])
 def test_matches_reference(device, rng, mask, fields):
     x = rng.standard_normal(X)
     layer, bottom, top = build(text(f"{SCALES} {fields}", mask), device, x, BOXES)
     layer.run_forward(bottom, top)
-    expected = reference(x, BOXES, mask, 0.1 if fields else 0.6)
+    cost = squares if "logic" in fields else ce
+    expected = reference(x, BOXES, mask, 0.1 if "thresh" in fields else 0.6, cost)
     assert float(device.to_numpy(top[0].data)) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("fields", ["", "thresh: 0.1"])
+@pytest.mark.parametrize("fields", ["", "thresh: 0.1", "use_logic_gradient: true"])
 def test_gradient(device, rng, fields):
     layer, bottom, top = build(text(f"{SCALES} {fields}"), device, rng.standard_normal(X), BOXES)
     check_gradient(layer, bottom, top, checked=[0], samples=150)
@@ -111,8 +118,8 @@ def test_leaves_what_is_not_asked_for(device, rng):
         (text("biases: 3"), X, LayerConfigError, "biases is given 7 times, expected 6"),
         (text().replace(": 32 b", ": 0 b"), X, LayerConfigError, "anchors_scale is 0, expected"),
         (text("use_focal_loss: true"), X, LayerConfigError, "use_focal_loss is true, expected fal"),
-        (text("use_logic_gradient: true"), X, LayerConfigError, "use_logic_gradient is true"),
-        (text("coord_scale: -2"), X, LayerConfigError, "coord_scale is -2, expected at least 0"),
+        (text("coord_scale: -2"), X, LayerConfigError, "coord_scale is -2, expected a finite"),
+        (text("class_scale: inf"), X, LayerConfigError, "class_scale is inf, expected a finite"),
         (text(), (2, 24, H, W), ShapeError, r"\(2, 24, 4, 5\), expected \(N, 16, H, W\)"),
     ],
 )

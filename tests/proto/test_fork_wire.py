@@ -95,6 +95,28 @@ def test_by_type(read, kind, field, payload, ours, expected):
     assert {each.name for each, _ in message.ListFields()} == set(expected)
 
 
+def test_numbers_inside_that_differ(read):
+    """MobileNet-YOLO's, which has class_scale before noobject_scale, and anchors behind 10."""
+    scale = lambda field, value: varint(field << 3 | 5) + np.float32(value).tobytes()  # noqa: E731
+    yolo = scale(4, 2) + scale(5, 3) + scale(6, 5) + number(10, 16) + scale(11, 7) + number(12, 1)
+    found = read(
+        layer("Yolov3", tagged(603, yolo + number(13, 1))),
+        layer("RegionLoss", tagged(600, scale(10, 3) + scale(11, 5))),
+        layer("Yolov3DetectionOutput", tagged(602, number(7, 3) + number(8, 6) + number(8, 0))),
+        layer("AnnotatedData", tagged(200, number(4, 1) + scale(5, 0.5))),
+    )
+    yolov3, region, output, data = found.layer
+    param = yolov3.yolov3_param
+    assert (param.object_scale, param.class_scale, param.noobject_scale) == (2, 3, 5)
+    assert (param.anchors_scale, list(param.biases), list(param.mask)) == (16, [7], [1])
+    assert param.use_logic_gradient
+    assert (region.region_loss_param.class_scale, region.region_loss_param.noobject_scale) == (3, 5)
+    mask = output.yolov3_detection_output_param
+    assert (mask.mask_group_num, list(mask.mask)) == (3, [6, 0])
+    assert data.annotated_data_param.yolo_data_type == 1
+    assert data.annotated_data_param.yolo_data_jitter == 0.5
+
+
 @pytest.mark.parametrize("field", OWNERS)
 def test_a_number_of_another_type_is_left_out(read, field):
     """Garbage under Caffe's number: of a type that nobody here knows."""

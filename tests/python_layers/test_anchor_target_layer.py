@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minicaffe.errors import ArrayError, BlobCountError, ShapeError
+from minicaffe.errors import ArrayError, BlobCountError, ShapeError, ValueRangeError
 from tests.build import build
 from tests.python_layers.rpn import text
 
@@ -119,5 +119,8 @@ def test_refuses(device):
             build(definition, device, *good[:index], bad, *good[index + 1 :], tops=4)
     with pytest.raises(BlobCountError, match=r"3 top blob\(s\), expected 4"):
         build(definition, device, *good, tops=3)
+    for value in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueRangeError, match=rf"true box 0 is \[0, {value:g}, 15, 15\], exp"):
+            run(device, true=[[0.0, value, 15, 15, 1]])
     with pytest.raises(ArrayError, match=r"box . is \[20, 0, 15, 15\], expected x1 <= x2"):
         run(device, true=[[20.0, 0, 15, 15, 1]])

@@ -17,7 +17,7 @@ TRUE = np.array([[0.0, 0, 15, 15, 3]])  # overlaps them by 1/2, 0 and 1
 
 def run(device, told="", rois=ROIS, true=TRUE):
     definition = text("ProposalTargetLayer", f"{{'num_classes': 5, {told}}}")
-    layer, bottom, top = build(definition, device, rois, true, tops=5)
+    layer, bottom, top = build(definition, device, rois, np.asarray(true), tops=5)
     layer.run_forward(bottom, top)
     return [device.to_numpy(blob.data) for blob in top]
 
@@ -108,6 +108,8 @@ def test_has_no_gradient(device):
     ("rois", "true", "message"),
     [
         (ROIS + np.eye(5)[0], TRUE, "region 0 is of image 1, expected 0"),
+        (ROIS - np.array([[0], [1], [1]]) * np.eye(5)[0], TRUE, "region 1 is of image -1, expec"),
+        (ROIS, [[0, 0, np.nan, 15, 3]], r"true box 0 is \[0, 0, nan, 15\], expected finite"),
         (ROIS, TRUE + 2 * np.eye(5)[4], "true box 0 is of class 5, expected 1..4"),
         (ROIS, TRUE * [1, 1, 1, 1, 0], "true box 0 is of class 0, expected 1..4"),
     ],

@@ -49,3 +49,47 @@ def test_a_name_that_is_not_known_is_told(caplog):
 def test_refuses(text, message):
     with pytest.raises(LayerConfigError, match=message):
         settings(text, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "given", "message"),
+    [
+        ("feat_stride", 16, "0", "has 0 for 'feat_stride', expected a positive number of pixels"),
+        ("feat_stride", 16, "1e30", "has 1e.30 for 'feat_stride', expected a positive number of"),
+        ("allowed_border", 0, ".inf", "has inf for 'allowed_border', expected a finite number"),
+        ("rpn_min_size", 16, "nan", "has nan for 'rpn_min_size', expected a finite number"),
+        ("rpn_batchsize", 256, "1.5", "has 1.5 for 'rpn_batchsize', expected a whole number from"),
+        ("rpn_batchsize", 256, "0", "has 0 for 'rpn_batchsize', expected a whole number from 1"),
+        ("rpn_pre_nms_top_n", 6000, "1.5", "has 1.5 for .*, expected a whole number"),
+        ("rpn_post_nms_top_n", 300, "1e30", "has 1e.30 for .*, expected a whole number"),
+        ("fg_fraction", 0.25, "-0.5", "has -0.5 for 'fg_fraction', expected a number from 0 to 1"),
+        ("rpn_positive_weight", -1.0, "2", "has 2 for 'rpn_positive_weight', expected at most 1"),
+        ("rpn_nms_thresh", 0.7, "-1", "has -1 for 'rpn_nms_thresh', expected 0 or more"),
+        ("ratios", (0.5, 1.0), "[1, 0]", "has 0 for 'ratios', expected a positive number"),
+        ("ratios", (0.5,), "[.inf]", "has inf for 'ratios', expected a positive number"),
+        ("scales", (8.0,), "[-1]", "has -1 for 'scales', expected a positive number"),
+        ("scales", (8.0,), "[]", r"has \[\] for 'scales', expected at least one number"),
+        ("bbox_inside_weights", (1.0,) * 4, "[1, 2, 3]", "has .* for .*, expected 4 numbers"),
+        ("bbox_inside_weights", (1.0,) * 4, "1", "has 1 for .*, expected 4 numbers"),
+        ("bbox_inside_weights", (1.0,) * 4, "[.nan, 1, 1, 1]", "has nan for .*, expected a finite"),
+        ("bbox_normalize_stds", (0.1,) * 4, "[1, 1, 1, 0]", "has 0 for .*, expected a positive"),
+    ],
+)
+def test_refuses_what_makes_no_sense(name, default, given, message):
+    with pytest.raises(LayerConfigError, match=f"^param_str {message}"):
+        settings(f"{{'{name}': {given}}}", {name: default})
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "value"),
+    [
+        ("batch_size", 128, -1),  # R-FCN: all
+        ("rpn_pre_nms_top_n", 6000, 0),
+        ("rpn_positive_weight", -1.0, -1.0),
+        ("allowed_border", 0, -3),
+        ("feat_stride", 16, 2.5),
+        ("rpn_fg_fraction", 0.5, 1.0),
+    ],
+)
+def test_takes_what_means_something(name, default, value):
+    assert settings(f"{{'{name}': {value}}}", {name: default}) == {name: value}

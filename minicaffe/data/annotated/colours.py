@@ -18,13 +18,16 @@ def check_distortion(param: DistortionParameter) -> None:
         LayerConfigError: says which.
     """
     for name in ("brightness_delta", "hue_delta"):
-        if not getattr(param, name) >= 0:
-            raise LayerConfigError(f"{name} is {getattr(param, name):g}, expected 0 or more")
+        if not 0 <= getattr(param, name) < np.inf:
+            raise LayerConfigError(
+                f"{name} is {getattr(param, name):g}, expected a finite number of 0 or more"
+            )
     for name in ("contrast", "saturation"):
         least, most = getattr(param, f"{name}_lower"), getattr(param, f"{name}_upper")
-        if getattr(param, f"{name}_prob") > 0 and not 0 <= least <= most:
+        if getattr(param, f"{name}_prob") > 0 and not 0 <= least <= most < np.inf:
             raise LayerConfigError(
-                f"{name} is {least:g} to {most:g}, expected 0 or more, and the least first"
+                f"{name} is {least:g} to {most:g}, expected finite numbers of 0 or more, and the "
+                "least first"
             )
 
 

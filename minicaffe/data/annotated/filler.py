@@ -18,6 +18,7 @@ from minicaffe.data.image import HostArray, Layout, key_text
 from minicaffe.data.source import Source
 from minicaffe.errors import DataError, LayerConfigError
 
+LEAST = 300  # places for objects of an image, as MobileNet-YOLO has them
 PART = 4  # records that a thread does before it looks for others to do
 
 Record = tuple[bytes, bytes]
@@ -28,7 +29,7 @@ class AnnotatedBatch:
 
     Attributes:
         images: their pixels; its labels are not used.
-        labels: (1, 1, M, 8), or (N,).
+        labels: (1, 1, M, 8), (N, 1, M, 5), or (N,).
     """
 
     def __init__(self, size: int, dtype: DTypeLike = np.float32) -> None:
@@ -47,6 +48,13 @@ class AnnotatedBatch:
             found = np.full((1, COLUMNS), -1.0)
         dtype = self.images.data.dtype
         self.labels = np.ascontiguousarray(found[None, None], dtype)
+
+    def put_shares(self, shares: list[HostArray]) -> None:
+        """Take (K, 5) of each image; zeros are where it has less than another, or than LEAST."""
+        most = max([LEAST, *map(len, shares)])
+        self.labels = np.zeros((len(shares), 1, most, 5), self.images.data.dtype)
+        for own, found in zip(self.labels, shares, strict=True):
+            own[0, : len(found)] = found
 
 
 class _Job:
@@ -75,6 +83,7 @@ class AnnotatedFiller:
         transform: what is done to them; likewise.
         shape: of every image, once it is transformed; None where a batch is one image.
         boxes: rows of objects are wanted; else a label for each image.
+        shares: and these for each image by itself, as YOLO's losses take them.
         seed: of the random numbers.
         skip: records to leave out at the very start.
         rank: which of the processes this is.
@@ -89,13 +98,14 @@ class AnnotatedFiller:
         *,
         shape: Shape | None,
         boxes: bool,
+        shares: bool = False,
         seed: int = 0,
         skip: int = 0,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
         self._source, self._decode, self._transform = source, decode, transform
-        self._shape, self._boxes = shape, boxes
+        self._shape, self._boxes, self._shares = shape, boxes, shares
         self._seed, self._skip, self._rank, self._ranks = seed, skip, rank, ranks
         self._records: Iterator[Record] = iter(())
         self._next: int | None = None  # number of the record that comes next, of this rank
@@ -150,9 +160,12 @@ class AnnotatedFiller:
                 height, width, channels = pixels.shape
                 batch.images.fit((channels, height, width))
             self._transform.finish(pixels, place, batch.images.data[index])
-            job.rows[index], job.labels[index] = objects.rows(index), record.label
+            job.rows[index] = objects.shares() if self._shares else objects.rows(index)
+            job.labels[index] = record.label
         if job.count(len(records)):
-            if self._boxes:
+            if self._boxes and self._shares:
+                batch.put_shares(job.rows)
+            elif self._boxes:
                 batch.put_rows(job.rows)
             else:
                 batch.labels[:] = job.labels

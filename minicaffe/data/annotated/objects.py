@@ -36,6 +36,12 @@ class Objects(NamedTuple):
         number = np.full(len(self.labels), image)
         return np.column_stack([number, *self]).astype(np.float64)
 
+    def shares(self) -> HostArray:
+        """(K, 5) float64 of those that are not difficult: class from 0, centre x, y, sides."""
+        labels, _, boxes, _ = self.take(~self.difficult.astype(bool))
+        low, high = boxes[:, :2], boxes[:, 2:]
+        return np.column_stack([labels - 1, (low + high) / 2, high - low]).astype(np.float64)
+
 
 def objects_of(datum: AnnotatedDatum) -> Objects:
     """The objects of a record, group by group."""

@@ -46,6 +46,13 @@ def draw_window(
     return windows[rng.integers(len(windows))] if len(windows) else None
 
 
+def draw_jitter(rng: np.random.Generator, jitter: float) -> HostArray:
+    """(4,) xmin, ymin, xmax, ymax of a window that lacks up to ``jitter`` of each side."""
+    sides = 1 - jitter * rng.random(2)
+    corner = (1 - sides) * rng.random(2)
+    return np.concatenate([corner, corner + sides])
+
+
 def _taken(rng: np.random.Generator, sampler: BatchSampler, boxes: HostArray) -> HostArray:
     windows = _drawn(rng, sampler.sampler, sampler.max_trials)
     windows = windows[fulfils(windows, boxes, sampler.sample_constraint)]

@@ -12,7 +12,7 @@ from minicaffe.data.annotated.noise import check_noise, damage
 from minicaffe.data.annotated.objects import Objects, mirrored, project
 from minicaffe.data.annotated.record import Annotated
 from minicaffe.data.annotated.resizing import Resizing
-from minicaffe.data.annotated.sampling import check_sampler, draw_window
+from minicaffe.data.annotated.sampling import check_sampler, draw_jitter, draw_window
 from minicaffe.data.augment import refuse
 from minicaffe.data.batch import Shape
 from minicaffe.data.geometry import Size
@@ -23,6 +23,7 @@ from minicaffe.ops.transform import crop_mirror_scale
 from minicaffe.proto.minicaffe_pb2 import BatchSampler, TransformationParameter
 
 WHOLE = np.array([0.0, 0, 1, 1])
+_MOST_EXPANDED = 1000  # a million times as many pixels: who asks for more has mistyped it
 
 
 class AnnotatedTransformer:
@@ -35,6 +36,7 @@ class AnnotatedTransformer:
     Args:
         param: the definition.
         samplers: of windows.
+        jitter: what a window lacks of a side, at most; None for those of ``samplers``.
         train: crops are anywhere.
         dtype: of the output.
 
@@ -52,6 +54,7 @@ class AnnotatedTransformer:
         samplers: Sequence[BatchSampler],
         *,
         train: bool,
+        jitter: float | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
         refuse(param, "AnnotatedData has expand_param, distort_param and samplers instead")
@@ -59,13 +62,17 @@ class AnnotatedTransformer:
             raise LayerConfigError("mean_file and mean_value are both given, expected one")
         for sampler in samplers:
             check_sampler(sampler)
+        if jitter is not None and not 0 <= jitter < 1:
+            raise LayerConfigError(f"yolo_data_jitter is {jitter:g}, expected 0 <= it < 1")
         check_distortion(param.distort_param)
         check_noise(param.noise_param)
-        if param.expand_param.max_expand_ratio < 1:
+        if not 1 <= param.expand_param.max_expand_ratio <= _MOST_EXPANDED:
             raise LayerConfigError(
-                f"max_expand_ratio is {param.expand_param.max_expand_ratio:g}, expected at least 1"
+                f"max_expand_ratio is {param.expand_param.max_expand_ratio:g}, expected at least 1,"
+                f" and at most {_MOST_EXPANDED}: sides of the larger image"
             )
         self._param, self._samplers, self._train = param, samplers, train
+        self._jitter, self._has_windows = jitter, bool(samplers) or jitter is not None
         self._crop = _crop(param)
         self._emit = param.emit_constraint if param.HasField("emit_constraint") else None
         self._resizing = Resizing(param.resize_param) if param.HasField("resize_param") else None
@@ -73,7 +80,7 @@ class AnnotatedTransformer:
         if param.HasField("mean_file"):
             self._mean = read_mean(param.mean_file).astype(dtype)
         self._refuse_small_windows()
-        changes = bool(samplers) or param.HasField("expand_param")
+        changes = self._has_windows or param.HasField("expand_param")
         fixed_by_resizing = self._resizing is not None and self._resizing.is_fixed
         self.is_fixed = fixed_by_resizing or self._crop is not None
         self.changes_size = changes and not self.is_fixed
@@ -131,7 +138,11 @@ class AnnotatedTransformer:
             pixels = distort(pixels, param.distort_param, rng)
         if param.HasField("expand_param"):
             pixels, objects = self._expand(pixels, objects, rng)
-        window = draw_window(rng, self._samplers, objects.boxes) if self._samplers else None
+        window = None
+        if self._jitter is not None:
+            window = draw_jitter(rng, self._jitter)
+        elif self._samplers:
+            window = draw_window(rng, self._samplers, objects.boxes)
         if window is not None:
             pixels, objects = self._cut(pixels, objects, window)
         before = Size(*pixels.shape[:2])
@@ -158,7 +169,11 @@ class AnnotatedTransformer:
     def _refuse_small_windows(self) -> None:
         """Refuse a crop that may be larger than what a sampler leaves of an image."""
         crop, resize = self._crop, self._param.resize_param
-        if crop and self._samplers and (crop.height > resize.height or crop.width > resize.width):
+        if (
+            crop
+            and self._has_windows
+            and (crop.height > resize.height or crop.width > resize.width)
+        ):
             raise LayerConfigError(
                 f"the crop is {crop.height} x {crop.width} with a batch_sampler, expected at most "
                 f"{resize.height} x {resize.width}, as resize_param says: a window may be small"

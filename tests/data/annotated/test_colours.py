@@ -69,6 +69,8 @@ def test_order():
     ("text", "says"),
     [
         ("hue_delta: -1", "hue_delta is -1"),
+        ("brightness_delta: inf", "brightness_delta is inf, expected a finite number of 0 or more"),
+        ("contrast_prob: 1 contrast_upper: inf", "contrast is 0 to inf, expected finite numbers"),
         ("contrast_prob: 0.1 contrast_lower: 2 contrast_upper: 1", "contrast is 2 to 1"),
     ],
 )

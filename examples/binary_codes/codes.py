@@ -61,8 +61,10 @@ def net(name, phase):
 
 
 for name in ACTIVATIONS:
-    definition = common.write_solver(out / "solver.prototxt", net(name, "train"), base_lr=0.015)
-    solver = caffe.SGDSolver(definition)
+    rate = {"base_lr": 0.02, "lr_policy": "poly", "power": 1, "max_iter": options.iterations}
+    solver = caffe.SGDSolver(
+        common.write_solver(out / "solver.prototxt", net(name, "train"), **rate)
+    )
     solver.step(max(0, options.iterations - 10))
     values = []
     for _ in range(10):

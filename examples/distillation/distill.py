@@ -29,7 +29,7 @@ import school
 
 BATCH = 128
 
-options = common.options(__doc__, iterations=3000, images=60000, few=1000, seeds=3)
+options = common.options(__doc__, iterations=3000, images=60000, few=1000, seeds=5)
 out = options.out
 
 

@@ -10,6 +10,7 @@ from minicaffe.layers._recurrent import Recurrent
 from minicaffe.layers._weights import wanted_diff
 from minicaffe.layers.base import Arity
 from minicaffe.ops import gated as ops
+from minicaffe.ops.cublas import matmul
 
 
 class Gated(Recurrent):
@@ -44,4 +45,4 @@ class Gated(Recurrent):
         dgates = self._units.diff.reshape(-1, len(dw))
         for rows, read in ((slice(split), self._hidden), (slice(split, None), self._reset)):
             x = read.data.reshape(-1, self._outputs)
-            dw[rows] += self.xp.matmul(dgates[:, rows].T, x)
+            dw[rows] += matmul(self.xp, dgates[:, rows].T, x)

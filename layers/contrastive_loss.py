@@ -73,7 +73,7 @@ class ContrastiveLoss(Layer):
         self._similar = xp.trunc(bottom[2].data.reshape(-1)) != 0
         a, b = (blob.data.reshape(apart.shape) for blob in bottom[:2])
         xp.subtract(a, b, out=apart)
-        self._squared = squared = xp.einsum("nc,nc->n", apart, apart)
+        self._squared = squared = (apart * apart).sum(axis=1)
         if self.param.contrastive_loss_param.legacy_version:
             cost = xp.maximum(margin - squared, 0)
         else:

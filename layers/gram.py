@@ -9,6 +9,7 @@ from minicaffe.blob import Blob
 from minicaffe.errors import ShapeError
 from minicaffe.layers.base import Layer
 from minicaffe.layers.registry import register_layer
+from minicaffe.ops.cublas import matmul
 
 
 @register_layer("Gram")
@@ -42,7 +43,7 @@ class Gram(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data.reshape(self._matrix), top[0].data
-        self.xp.matmul(x, x.transpose(0, 2, 1), out=y)
+        matmul(self.xp, x, x.transpose(0, 2, 1), out=y)
         y *= self._scale
 
     def backward(
@@ -51,4 +52,4 @@ class Gram(Layer):
         if propagate_down[0]:
             x, dx = (a.reshape(self._matrix) for a in (bottom[0].data, bottom[0].diff))
             dy = top[0].diff
-            self.xp.matmul((dy + dy.transpose(0, 2, 1)) * self._scale, x, out=dx)
+            matmul(self.xp, (dy + dy.transpose(0, 2, 1)) * self._scale, x, out=dx)

@@ -51,7 +51,7 @@ class HingeLoss(Layer):
         self._index = _loss.class_indices(self, bottom[1], self._shape)
         room = bottom[0] if self._owns_diff() else Blob(self.device, bottom[0].shape, self.dtype)
         lack = self._write_lack(bottom[0], room).reshape(-1)
-        total = self.xp.dot(lack, lack) if self._squared else lack.sum(dtype=np.float64)
+        total = (lack * lack if self._squared else lack).sum(dtype=np.float64)
         top[0].data[...] = total / max(1, self._shape[0])
 
     def backward(

@@ -11,6 +11,7 @@ from minicaffe.errors import BlobCountError, LayerConfigError, ShapeError
 from minicaffe.layers.base import Arity, Layer
 from minicaffe.layers.registry import register_layer
 from minicaffe.ops import affine_sample as ops
+from minicaffe.ops.cublas import matmul
 
 _NAMES = [f"theta_{row}_{column}" for row in (1, 2) for column in (1, 2, 3)]
 
@@ -92,7 +93,7 @@ class SpatialTransformer(Layer):
         self._maps[...] = self._offset
         if self._free:
             thetas = bottom[1].data.reshape(self._thetas).astype("float64")
-            self._maps += self.xp.dot(thetas, self._matrix)
+            self._maps += matmul(self.xp, thetas, self._matrix)
         ops.affine_sample(self.xp, bottom[0].data, self._maps, top[0].data)
 
     def backward(
@@ -106,7 +107,7 @@ class SpatialTransformer(Layer):
         dmaps = self.xp.zeros_like(self._maps) if wants_theta else None
         ops.affine_sample_grad(self.xp, bottom[0].data, self._maps, top[0].diff, du, dmaps)
         if wants_theta:
-            dtheta = self.xp.dot(dmaps, self._matrix.transpose())
+            dtheta = matmul(self.xp, dmaps, self._matrix.transpose())
             bottom[1].diff.reshape(self._thetas)[...] = dtheta
 
 

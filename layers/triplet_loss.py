@@ -56,7 +56,7 @@ class TripletLoss(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp = self.xp
         a, p, n = (blob.data.reshape(self._matrix) for blob in bottom)
-        near, far = (xp.einsum("nc,nc->n", d, d) for d in (a - p, a - n))
+        near, far = ((d * d).sum(axis=1) for d in (a - p, a - n))
         over = near - far + self._margin
         self._active = ((over > 0) | (over != over))[:, None]
         total = xp.maximum(over, 0).sum(dtype=np.float64)

@@ -11,6 +11,7 @@ steps of the work may be overwritten by each launch.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,8 @@ from minicaffe.device import Array, Device
 from minicaffe.host import Make, TakeBack
 
 T = TypeVar("T")
+
+_retired: list[Any] = []  # pools of recordings that are gone, in which an array may still lie
 
 
 class NotRecordedError(Exception):
@@ -42,6 +45,7 @@ class Recorded(Generic[T]):
                 on the host, are as before.
         """
         xp, rng = device.xp, device.rng.bit_generator
+        _sweep()
         self._numbers = _Numbers(xp)
         self._pool = xp.cuda.MemoryPool()
         xp.get_default_memory_pool().free_all_blocks()  # it needs as much again as what ran before
@@ -58,6 +62,17 @@ class Recorded(Generic[T]):
             rng.state = before
             raise NotRecordedError(_first_line(error)) from error
         self._is_fresh = True
+
+    def __del__(self) -> None:
+        """Give the memory back: CuPy's pools keep what is free in them even when they are gone."""
+        if sys.is_finalizing():
+            return
+        pools = [numbers.pool] if (numbers := vars(self).pop("_numbers", None)) else []
+        pools += [pool] if (pool := vars(self).pop("_pool", None)) else []
+        vars(self).clear()  # the graph, and arrays that lie in the pools
+        numbers = None
+        _retired.extend(pools)
+        _sweep()
 
     def run(self) -> T:
         """Do the work, in the current stream; the first time with the numbers it was recorded with.
@@ -79,7 +94,7 @@ class _Numbers:
     """
 
     def __init__(self, xp: Any) -> None:
-        self._xp, self._pool = xp, xp.cuda.MemoryPool()
+        self._xp, self.pool = xp, xp.cuda.MemoryPool()
         self._asked: list[tuple[Make, Array]] = []
         self._values: list[Any] = []
         self._written: list[Any] = []
@@ -87,7 +102,7 @@ class _Numbers:
 
     def number(self, make: Make, dtype: DTypeLike, take_back: TakeBack | None) -> Array:
         """What ``make`` returns, as an array of no axes that ``write`` keeps up to date."""
-        with self._xp.cuda.using_allocator(self._pool.malloc):
+        with self._xp.cuda.using_allocator(self.pool.malloc):
             array = self._xp.empty((), dtype)
         self._asked.append((make, array))
         self._values.append(make())
@@ -108,6 +123,14 @@ class _Numbers:
             if value != self._written[index]:
                 array.fill(np.dtype(array.dtype).type(value))
                 self._written[index] = value
+
+
+def _sweep() -> None:
+    """Free what is free in the pools of recordings that are gone; forget those that are empty."""
+    for pool in tuple(_retired):
+        pool.free_all_blocks()
+        if not pool.total_bytes():
+            _retired.remove(pool)
 
 
 def _first_line(error: BaseException) -> str:

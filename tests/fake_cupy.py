@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minicaffe.ops import cublas
 from tests import fake_cuda as cuda  # xp.cuda
 
 PARAMETERS = {
@@ -86,6 +87,8 @@ NAMES = frozenset(
     ]
 )
 _WAITS = {"nonzero", "argsort"}  # a size is read back, or Thrust waits
+_PRODUCTS = {"matmul", "dot", "tensordot", "einsum"}  # CuPy refuses to call cuBLAS in a capture
+_MANY = 8  # arrays from which on CuPy brings to the device where those to concatenate are
 _OPERATORS = {
     "add": np.add,
     "sub": np.subtract,
@@ -177,12 +180,18 @@ class ndarray:  # noqa: N801  # CuPy's own name
         raise TypeError(f"numpy.{func.__name__} was given a device array: use xp.{func.__name__}")
 
     def __getitem__(self, key: Any) -> ndarray:
+        if _has_list(key):
+            cuda.refuse_in_capture("a list of indices comes from the host")
         if _is_mask(key):
             cuda.refuse_in_capture("the size of a mask is read back")
             cuda.count(to_host=1, to_host_bytes=8)
         return _run("getitem", _getitem, (self, key), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, list | tuple):
+            raise TypeError("an array is set to a number or an array, not to a list of numbers")
+        if _has_list(key):
+            cuda.refuse_in_capture("a list of indices comes from the host")
         target, place, what = self._array, _host(key), _host(value)
         cuda.launch(lambda: target.__setitem__(place, what))
 
@@ -314,8 +323,29 @@ def _check(name: str, kwargs: dict[str, Any]) -> None:
             raise TypeError(f"cupy.{name} takes no argument {key!r}")
 
 
+def _refuse_in_capture(name: str, args: tuple[Any, ...]) -> None:
+    if name in _PRODUCTS:
+        cuda.refuse_in_capture(f"CuPy's {name} calls cuBLAS")
+    if name in ("concatenate", "stack") and len(args[0]) > _MANY:
+        cuda.refuse_in_capture(f"where {len(args[0])} arrays are is sent to the device")
+
+
+def _product(a: Any, b: Any, out: Any = None) -> Any:
+    """What minicaffe calls cuBLAS for, which a capture may hold; the rest it leaves to CuPy."""
+    if a.size and b.size and not cublas._fit(a, b):
+        cuda.refuse_in_capture(f"CuPy multiplies {a.dtype} {a.shape} by {b.dtype} {b.shape}")
+    return _run("product", np.matmul, (a, b), {"out": out})
+
+
+cublas.BODIES[__name__] = _product
+
+
 def _run(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``func`` on the arrays inside ``args``: a view of them, or a new array, or into ``out``."""
+    _refuse_in_capture(name, args)
+    elementwise = isinstance(func, np.ufunc) or name in ("where", "copyto")
+    if elementwise and any(isinstance(each, list | tuple) for each in args):
+        raise TypeError(f"{name} takes arrays and numbers, not a list of numbers")
     if name in ("array", "asarray", "ascontiguousarray") and not isinstance(args[0], ndarray):
         args = (_Moving(args[0]), *args[1:])
     out = kwargs.pop("out", None)
@@ -369,6 +399,10 @@ def _host(value: Any) -> Any:
 
 def _getitem(array: np.ndarray, key: Any) -> Any:
     return array[key]
+
+
+def _has_list(key: Any) -> bool:
+    return any(isinstance(each, list) for each in (key if isinstance(key, tuple) else (key,)))
 
 
 def _is_mask(key: Any) -> bool:

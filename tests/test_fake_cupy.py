@@ -61,6 +61,10 @@ def array():
         lambda a: xp.maximum(a, 0, where=a > 0),
         lambda a: a.sum(where=a > 0),
         lambda a: a.fill(np.zeros(())),
+        lambda a: a - [1.0, 2.0, 3.0],
+        lambda a: xp.maximum(a, (1.0, 2.0, 3.0)),
+        lambda a: xp.where(a > 0, a, [1.0, 2.0, 3.0]),
+        lambda a: a.__setitem__(0, [1.0, 2.0, 3.0]),
         lambda a: a[0].set(np.zeros(4, np.float32)),
     ],
 )

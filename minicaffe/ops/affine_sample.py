@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -23,7 +24,7 @@ def affine_sample(xp: ModuleType, u: Array, p: Array, v: Array) -> None:
     """
     for n in range(len(u)):
         (rows, _), (columns, _) = (_tents(xp, p[n], v.shape, u.shape, axis) for axis in range(2))
-        v[n] = (xp.matmul(rows, u[n]) * columns).sum(axis=2).reshape(v.shape[1:])
+        v[n] = (matmul(xp, rows, u[n]) * columns).sum(axis=2).reshape(v.shape[1:])
 
 
 @compiled_in("minicaffe.ops.affine_sample_cpu")
@@ -50,11 +51,11 @@ def affine_sample_grad(
         )
         grad = dv[n].reshape(dv.shape[1], places)
         if du is not None:
-            du[n] = xp.matmul(rows.transpose(), grad[:, :, None] * columns)
+            du[n] = matmul(xp, rows.transpose(), grad[:, :, None] * columns)
         if dp is not None:
             slopes = (
-                (xp.matmul(down, u[n]) * columns).sum(axis=2),
-                (xp.matmul(rows, u[n]) * right).sum(axis=2),
+                (matmul(xp, down, u[n]) * columns).sum(axis=2),
+                (matmul(xp, rows, u[n]) * right).sum(axis=2),
             )
             for axis, slope in enumerate(slopes):
                 along = (grad * slope).sum(axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minicaffe.device import Array
+from minicaffe.ops import cublas
 from minicaffe.ops.products import current
 
 
@@ -20,9 +21,11 @@ def add_product(a: Array, b: Array, y: Array, turn_a: bool = False, turn_b: bool
         return
     import cupy
 
+    if cublas.add_product(a.T if turn_a else a, b.T if turn_b else b, y):
+        return
     if current().precision != "fp32":  # gemm does not ask how exact a product has to be
         y += cupy.matmul(a.T if turn_a else a, b.T if turn_b else b)
         return
-    from cupy import cublas
+    from cupy import cublas as of_cupy
 
-    cublas.gemm("T" if turn_a else "N", "T" if turn_b else "N", a, b, y, 1.0, 1.0)
+    of_cupy.gemm("T" if turn_a else "N", "T" if turn_b else "N", a, b, y, 1.0, 1.0)

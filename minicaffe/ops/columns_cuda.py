@@ -16,6 +16,7 @@ from typing import NamedTuple
 from minicaffe.device import Array
 from minicaffe.ops import convolution as ops
 from minicaffe.ops.convolution import Window
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.cuda import BLOCK_SUMS, THREADS, Kernel
 
 _WORKSPACE = 1 << 28  # bytes that the columns of the images in work may take
@@ -223,7 +224,7 @@ def convolution(
         return
     matrices = w.reshape(s.groups, s.each, -1)
     for batch in s.batches(x.itemsize):
-        product = cupy.matmul(matrices, _columns(x[batch], s))
+        product = matmul(cupy, matrices, _columns(x[batch], s))
         out = y[batch]
         _FINISH(out.size, product, bias, out, relu, len(out), s.outputs, s.outs)
 
@@ -261,9 +262,9 @@ def convolution_grad(
         grads = _aside(dy[batch], s)
         if dw is not None and x is not None:
             cols = _columns(x[batch], s)
-            dw += cupy.matmul(grads, cols.transpose(0, 2, 1)).reshape(dw.shape)
+            dw += matmul(cupy, grads, cols.transpose(0, 2, 1)).reshape(dw.shape)
         if dx is not None:
-            dcols = cupy.matmul(matrices.transpose(0, 2, 1), grads)
+            dcols = matmul(cupy, matrices.transpose(0, 2, 1), grads)
             part = dx[batch]
             _COLUMNS_GRAD(part.size, dcols, part, len(part), s.channels, *s.axes)
 

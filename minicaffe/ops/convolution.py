@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -58,7 +59,10 @@ def columns(xp: ModuleType, x: Array, window: Window) -> Array:
     """(C, \\*size) image to (C, taps, \\*out): for each kernel element, what it meets where."""
     out = window.out(x.shape[1:])
     padded = xp.pad(x, [(0, 0), *((pad, pad) for pad in window.pad)])
-    return xp.stack(tuple(padded[tap] for tap in window.taps(out)), axis=1)
+    found = xp.empty((len(x), prod(window.kernel), *out), x.dtype)
+    for index, tap in enumerate(window.taps(out)):  # CuPy cannot stack more than 8 in a recording
+        found[:, index] = padded[tap]
+    return found
 
 
 def add_columns(xp: ModuleType, dcolumns: Array, dx: Array, window: Window) -> None:
@@ -98,7 +102,7 @@ def convolution(
     matrices = w.reshape(groups, len(w) // groups, prod(w.shape[1:]))
     for image, out in zip(x, y, strict=True):
         cols = columns(xp, image, window).reshape(groups, matrices.shape[2], -1)
-        out[...] = xp.matmul(matrices, cols).reshape(out.shape)
+        out[...] = matmul(xp, matrices, cols).reshape(out.shape)
         if bias is not None:
             out += bias.reshape(-1, *[1] * len(window.kernel))
         if relu:
@@ -139,9 +143,9 @@ def convolution_grad(
         grads = out.reshape(groups, matrices.shape[1], -1)
         if dw is not None and x is not None:
             cols = columns(xp, x[n], window).reshape(groups, matrices.shape[2], -1)
-            dw += xp.matmul(grads, cols.transpose(0, 2, 1)).reshape(dw.shape)
+            dw += matmul(xp, grads, cols.transpose(0, 2, 1)).reshape(dw.shape)
         if dx is not None:
-            dcols = xp.matmul(matrices.transpose(0, 2, 1), grads)
+            dcols = matmul(xp, matrices.transpose(0, 2, 1), grads)
             dcols = dcols.reshape(dx.shape[1], prod(window.kernel), *dy.shape[2:])
             add_columns(xp, dcols, dx[n], window)
 

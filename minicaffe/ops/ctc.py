@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -76,7 +77,7 @@ def ctc(
             beta = moved
         beta = xp.where((t == lengths - 1)[:, None], start, beta)
         gamma = xp.exp(alpha[t] + beta - log_p[:, None])
-        passing = xp.matmul(gamma[:, None, :], one_hot)[:, 0]
+        passing = matmul(xp, gamma[:, None, :], one_hot)[:, 0]
         inside = (known & (t < lengths))[:, None]
         dx[t] = xp.where(inside, xp.exp(logs[t]) - passing, 0)
 

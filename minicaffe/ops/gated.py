@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -41,11 +42,11 @@ def gated(
     split = gates.shape[2] - units
     for t in range(len(y)):
         hidden[t] = cont[t][:, None] * (y[t - 1] if t else h)
-        both = gates[t, :, :split] + xp.matmul(hidden[t], w[:split].T)
+        both = gates[t, :, :split] + matmul(xp, hidden[t], w[:split].T)
         gates[t, :, :split] = 0.5 * xp.tanh(0.5 * both) + 0.5
         z, r = gates[t, :, :units], gates[t, :, split - units : split]
         reset[t] = r * hidden[t]
-        g = xp.tanh(gates[t, :, split:] + xp.matmul(reset[t], w[split:].T))
+        g = xp.tanh(gates[t, :, split:] + matmul(xp, reset[t], w[split:].T))
         gates[t, :, split:] = g
         y[t] = hidden[t] + z * (g - hidden[t])
     h[...] = y[-1]
@@ -81,9 +82,9 @@ def gated_grad(
         g = gates[t, :, split:]
         dg = dh * z * (1 - g * g)
         dgates[t, :, split:] = dg
-        dreset = xp.matmul(dg, w[split:])
+        dreset = matmul(xp, dg, w[split:])
         dgates[t, :, :split] = 0
         dgates[t, :, :units] += dh * (g - before) * z * (1 - z)
         dgates[t, :, split - units : split] += dreset * before * r * (1 - r)
-        dbefore = dh * (1 - z) + dreset * r + xp.matmul(dgates[t, :, :split], w[:split])
+        dbefore = dh * (1 - z) + dreset * r + matmul(xp, dgates[t, :, :split], w[:split])
         carried = cont[t][:, None] * dbefore

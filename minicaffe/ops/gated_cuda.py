@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from minicaffe.device import Array
 from minicaffe.ops.blas_cuda import add_product
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.cuda import Kernel
 
 _SOURCE = """
@@ -102,9 +103,9 @@ def gated(
     sizes = h.size, units, split
     _begin(h.size, units, cont[0], h, hidden[0])
     for t in range(len(y)):
-        cupy.matmul(hidden[t], w[:split].T, out=opening)
+        matmul(cupy, hidden[t], w[:split].T, out=opening)
         _open(*sizes, opening, hidden[t], gates[t], reset[t])
-        cupy.matmul(reset[t], w[split:].T, out=candidate)
+        matmul(cupy, reset[t], w[split:].T, out=candidate)
         after = (cont[t + 1], hidden[t + 1], None) if t < last else (None, None, h)
         _step(*sizes, candidate, hidden[t], gates[t], y[t], *after)
 
@@ -123,6 +124,6 @@ def gated_grad(
     for t in reversed(range(len(dy))):
         above = cont[t + 1] if t < last else None
         _step_grad(*sizes, gates[t], dy[t], above, through, dgates[t], dg)
-        cupy.matmul(dg, w[split:], out=dreset)
+        matmul(cupy, dg, w[split:], out=dreset)
         _open_grad(*sizes, gates[t], hidden[t], dreset, through, dgates[t], dopen)
         add_product(dopen, w[:split], through)

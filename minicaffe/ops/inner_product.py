@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -22,7 +23,7 @@ def inner_product(
         y: (M, N), overwritten.
         transpose: how ``w`` is stored.
     """
-    xp.matmul(x, w if transpose else w.T, out=y)
+    matmul(xp, x, w if transpose else w.T, out=y)
     if bias is not None:
         y += bias
 
@@ -51,8 +52,8 @@ def inner_product_grad(
         transpose: how ``w`` is stored.
     """
     if dx is not None:
-        xp.matmul(dy, w.T if transpose else w, out=dx)
+        matmul(xp, dy, w.T if transpose else w, out=dx)
     if dw is not None:
-        dw += xp.matmul(x.T, dy) if transpose else xp.matmul(dy.T, x)
+        dw += matmul(xp, x.T, dy) if transpose else matmul(xp, dy.T, x)
     if dbias is not None:
         dbias += dy.sum(axis=0)

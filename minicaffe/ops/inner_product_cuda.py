@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from minicaffe.device import Array
 from minicaffe.ops.blas_cuda import add_product
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.cuda import Kernel
 from minicaffe.ops.scale_cuda import scale_grad
 
@@ -47,7 +48,7 @@ def inner_product_grad(
     import cupy
 
     if dx is not None:
-        cupy.matmul(dy, w.T if transpose else w, out=dx)
+        matmul(cupy, dy, w.T if transpose else w, out=dx)
     if dw is not None:
         first, second = (x, dy) if transpose else (dy, x)
         add_product(first, second, dw, turn_a=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -31,7 +32,7 @@ def interp_grad(xp: ModuleType, dy: Array, dx: Array) -> None:
         dx: (N, C, h, w), any view, written.
     """
     down, right = (_matrix(xp, dx.shape[i], dy.shape[i], dx.dtype) for i in (2, 3))
-    dx[...] = xp.matmul(xp.matmul(down.transpose(), dy), right)
+    dx[...] = matmul(xp, matmul(xp, down.transpose(), dy), right)
 
 
 def places(xp: ModuleType, size: int, out: int, dtype: Array) -> tuple[Array, Array]:

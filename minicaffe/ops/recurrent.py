@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -100,7 +101,7 @@ def lstm(
     cells[0] = c
     for t in range(len(y)):
         inputs[t] = cont[t][:, None] * (y[t - 1] if t else h)
-        gates[t] += xp.matmul(inputs[t], w.T)
+        gates[t] += matmul(xp, inputs[t], w.T)
         lstm_unit.reference(xp, gates[t], cont[t], cells[t], gates[t], cells[t + 1], y[t])
     h[...], c[...] = y[-1], cells[-1]
 
@@ -124,7 +125,7 @@ def lstm_grad(
     for t in reversed(range(len(dy))):
         dh = dy[t]
         if t + 1 < len(dy):
-            dh = dh + cont[t + 1][:, None] * xp.matmul(dgates[t + 1], w)
+            dh = dh + cont[t + 1][:, None] * matmul(xp, dgates[t + 1], w)
         lstm_unit_grad.reference(
             xp, cont[t], cells[t], gates[t], cells[t + 1], dc, dh, dgates[t], dc
         )
@@ -144,7 +145,7 @@ def rnn(xp: ModuleType, cont: Array, w: Array, h: Array, states: Array, inputs: 
     """
     for t in range(len(states)):
         inputs[t] = cont[t][:, None] * (states[t - 1] if t else h)
-        states[t] = xp.tanh(states[t] + xp.matmul(inputs[t], w.T))
+        states[t] = xp.tanh(states[t] + matmul(xp, inputs[t], w.T))
     h[...] = states[-1]
 
 
@@ -162,7 +163,7 @@ def rnn_grad(xp: ModuleType, cont: Array, w: Array, states: Array, dstates: Arra
     """
     for t in reversed(range(len(states))):
         if t + 1 < len(states):
-            dstates[t] += cont[t + 1][:, None] * xp.matmul(dstates[t + 1], w)
+            dstates[t] += cont[t + 1][:, None] * matmul(xp, dstates[t + 1], w)
         dstates[t] *= 1 - states[t] * states[t]
 
 

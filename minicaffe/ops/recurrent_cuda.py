@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minicaffe.device import Array
 from minicaffe.ops.blas_cuda import add_product
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.cuda import Kernel
 
 _SOURCE = """
@@ -131,7 +132,7 @@ def lstm_grad(cont: Array, w: Array, gates: Array, cells: Array, dy: Array, dgat
     for t in reversed(range(len(dy))):
         above: tuple[Array | None, ...] = None, None
         if t < last:
-            cupy.matmul(dgates[t + 1], w, out=through)
+            matmul(cupy, dgates[t + 1], w, out=through)
             above = cont[t + 1], through
         known = cont[t], cells[t], gates[t], cells[t + 1], dc if t < last else None
         _lstm_step_grad(*size, *known, dy[t], *above, dgates[t], dc)
@@ -156,6 +157,6 @@ def rnn_grad(cont: Array, w: Array, states: Array, dstates: Array) -> None:
     for t in reversed(range(len(states))):
         above: tuple[Array | None, ...] = None, None
         if t < last:
-            cupy.matmul(dstates[t + 1], w, out=through)
+            matmul(cupy, dstates[t + 1], w, out=through)
             above = cont[t + 1], through
         _rnn_step_grad(*size, states[t], *above, dstates[t])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from minicaffe.device import Array
+from minicaffe.ops.cublas import matmul
 from minicaffe.ops.dispatch import compiled_in
 
 
@@ -53,6 +54,6 @@ def recolour(xp: ModuleType, y: Array, offset: Array, contrast: Array, mix: Arra
     """
     mean = y.mean(axis=(1, 2, 3), dtype=xp.float64)
     if y.shape[1] == 3:
-        y[...] = xp.einsum("nck,nkhw->nchw", mix, y)
+        y[...] = matmul(xp, mix.astype(y.dtype), y.reshape(len(y), 3, -1)).reshape(y.shape)
     y *= contrast[:, None, None, None].astype(y.dtype)
     y += ((1 - contrast) * mean + offset)[:, None, None, None].astype(y.dtype)

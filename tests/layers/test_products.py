@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from minicaffe.blob import Blob
 from minicaffe.device import Device
 from minicaffe.layers import create_layer
+from minicaffe.ops.cublas import BODIES
 from minicaffe.ops.products import Products, current
 from minicaffe.proto.minicaffe_pb2 import LayerParameter
 from tests import fake_cupy
@@ -28,13 +29,13 @@ RECURRENT = "recurrent_param { num_output: 4 weight_filler { type: 'xavier' } }"
 def asked(monkeypatch):
     """What was in force, at each matrix product."""
     seen = []
-    matmul = fake_cupy.matmul
+    matmul = BODIES[fake_cupy.__name__]
 
     def watch(*args, **kwargs):
         seen.append(current())
         return matmul(*args, **kwargs)
 
-    monkeypatch.setattr(fake_cupy, "matmul", watch, raising=False)
+    monkeypatch.setitem(BODIES, fake_cupy.__name__, watch)
     return seen
 
 

@@ -105,10 +105,13 @@ def share_data(net: Net, keep: Collection[str] = ()) -> Arena:
     return _share(net, _data(net, keep, backward=False))
 
 
-def gather(net: Net, which: int, blobs: Iterable[Blob]) -> Arena:
+def gather(net: Net, which: int, blobs: Iterable[Blob]) -> tuple[Arena, list[int]]:
     """Put the data or the gradients of ``blobs`` side by side, in their order.
 
     What they held stays behind.
+
+    Returns:
+        Where they are, and at which element of it each starts.
     """
     arena, lives = Arena(net.device, net.dtype), []
     apart = APART // net.dtype.itemsize
@@ -116,7 +119,7 @@ def gather(net: Net, which: int, blobs: Iterable[Blob]) -> Arena:
         lives.append(Life(which, blob.memories[which], blob.count, 0, 0, arena.size))
         arena.size += -(-blob.count // apart) * apart
     _move(net, lives, arena)
-    return arena
+    return arena, [life.offset for life in lives]
 
 
 class Span(NamedTuple):

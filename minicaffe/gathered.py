@@ -31,15 +31,16 @@ class Gathered:
             if slot.lr_mult:
                 groups[slot.lr_mult, slot.decay_mult].append(slot)
         learned = [slot for group in groups.values() for slot in group]
-        self._diffs = gather(solver.net, DIFF, [slot.blob for slot in learned])
+        self._diffs, starts = gather(solver.net, DIFF, [slot.blob for slot in learned])
         self._places = {slot.blob: (slot.blob.memories[DIFF], slot.blob.count) for slot in learned}
         self._groups: list[_Group] = []
         if learned and solver.rule.elementwise:
             data = _gather_data(solver, learned)
-            histories = _gather_histories(solver, learned, data.size)
-            self._groups = [
-                _Group(group, data, self._diffs, histories) for group in groups.values()
-            ]
+            histories = _gather_histories(solver, learned, starts, data.size)
+            places = dict(zip(map(id, learned), starts, strict=True))  # of data as of gradients
+            for group in groups.values():
+                part = slice(places[id(group[0])], places[id(group[-1])] + group[-1].blob.count)
+                self._groups.append(_Group(group, part, data, self._diffs, histories))
 
     def clear(self) -> None:
         """Set all gradients to zero; one that nobody has asked for is that already."""
@@ -71,17 +72,15 @@ class _Group:
     """
 
     def __init__(
-        self, slots: list[Slot], data: Arena, diffs: Arena, histories: list[Array]
+        self, slots: list[Slot], part: slice, data: Arena, diffs: Arena, histories: list[Array]
     ) -> None:
         self.slots = slots
         self._key = slots[0].lr_mult, slots[0].decay_mult
         self._known = [_parts(slot) for slot in slots]
-        first, last = (slot.blob.memories[DATA] for slot in (slots[0], slots[-1]))
-        start, stop = first.offset, last.offset + slots[-1].blob.count  # type: ignore[attr-defined]
-        blob = Blob(data.device, (stop - start,), slots[0].blob.dtype)
-        blob.set_data(data.array[start:stop])
-        blob.move(DIFF, _Late(diffs, start))
-        self.slot = Slot(blob, [array[start:stop] for array in histories], *self._key)
+        blob = Blob(data.device, (part.stop - part.start,), slots[0].blob.dtype)
+        blob.set_data(data.array[part])
+        blob.move(DIFF, _Late(diffs, part.start))
+        self.slot = Slot(blob, [array[part] for array in histories], *self._key)
 
     def see(self, diffs: Arena) -> None:
         """Someone may have asked for a gradient: then there is one of all."""
@@ -121,17 +120,18 @@ def _parts(slot: Slot) -> tuple[object, ...]:
 
 def _gather_data(solver: Solver, slots: list[Slot]) -> Arena:
     before = [slot.blob.data for slot in slots]
-    arena = gather(solver.net, DATA, [slot.blob for slot in slots])
+    arena, _ = gather(solver.net, DATA, [slot.blob for slot in slots])
     for slot, values in zip(slots, before, strict=True):
         slot.blob.data[...] = values
     return arena
 
 
-def _gather_histories(solver: Solver, slots: list[Slot], size: int) -> list[Array]:
+def _gather_histories(
+    solver: Solver, slots: list[Slot], starts: list[int], size: int
+) -> list[Array]:
     """Arrays of ``size`` elements, in which those of ``slots`` lie as their data does."""
     wholes = [solver.device.zeros(size, solver.net.dtype) for _ in range(solver.rule.num_history)]
-    for slot in slots:
-        start = slot.blob.memories[DATA].offset  # type: ignore[attr-defined]
+    for slot, start in zip(slots, starts, strict=True):
         for index, whole in enumerate(wholes):
             part = whole[start : start + slot.blob.count].reshape(slot.blob.shape)
             part[...] = slot.history[index]

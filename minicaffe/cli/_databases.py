@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minicaffe import glog
 from minicaffe.cli import _flags
@@ -21,6 +22,7 @@ YES, NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")  # as g
 INTERVAL = 0.1  # seconds between updates of a bar
 
 REPORT = 1000  # images between lines of the log
+T = TypeVar("T")
 Records = Iterable[tuple[bytes, bytes]]
 
 
@@ -45,6 +47,17 @@ def add_switch(parser: argparse.ArgumentParser, name: str, what: str) -> None:
             const=value,
             help=argparse.SUPPRESS,
         )
+
+
+def in_order(
+    args: argparse.Namespace, entries: list[T], shuffled: Callable[[list[T], int], list[T]], at: str
+) -> list[T]:
+    """What is listed, as it is or ``shuffled`` by a seed; ``at`` is where the log says so."""
+    if not args.shuffle:
+        return entries
+    seed = secrets.randbits(32) if args.seed is None else args.seed
+    glog.info(at, f"Shuffling data with --seed {seed}")
+    return shuffled(entries, seed)
 
 
 def add_backend(parser: argparse.ArgumentParser, default: str | None) -> None:

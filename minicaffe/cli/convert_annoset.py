@@ -7,7 +7,6 @@ After: tools/convert_annoset.cpp of SSD's fork. Differences: see
 from __future__ import annotations
 
 import argparse
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from minicaffe import glog
@@ -98,10 +97,7 @@ def run(args: argparse.Namespace) -> int:
     _databases.check_free(args.database, force=args.force)
     bad = BadItems("io.cpp:82", skip=args.skip_bad)
     entries = read_annotated_entries(args.list, conversion.kind, bad)
-    if args.shuffle:
-        seed = secrets.randbits(32) if args.seed is None else args.seed
-        glog.info("convert_annoset.cpp:1", f"Shuffling data with --seed {seed}")
-        entries = shuffled(entries, seed)
+    entries = _databases.in_order(args, entries, shuffled, "convert_annoset.cpp:1")
     glog.info("convert_annoset.cpp:1", f"A total of {len(entries)} images.")
     records = convert_annotated(
         entries, conversion, bad, threads=args.threads or cores(), check_size=args.check_size

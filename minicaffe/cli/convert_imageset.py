@@ -7,7 +7,6 @@ takes its name when it is whole.
 from __future__ import annotations
 
 import argparse
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from minicaffe import glog
@@ -87,10 +86,7 @@ def run(args: argparse.Namespace) -> int:
     bad = BadItems("io.cpp:82", skip=args.skip_bad)
     entries = read_entries(args.list, args.label_dim, bad)
     listed = len(entries) + bad.count
-    if args.shuffle:
-        seed = secrets.randbits(32) if args.seed is None else args.seed
-        glog.info("convert_imageset.cpp:83", f"Shuffling data with --seed {seed}")
-        entries = shuffled(entries, seed)
+    entries = _databases.in_order(args, entries, shuffled, "convert_imageset.cpp:83")
     glog.info("convert_imageset.cpp:86", f"A total of {len(entries)} images.")
     if args.encode_type and not args.encoded:
         glog.info("convert_imageset.cpp:89", "encode_type specified, assuming encoded=true.")

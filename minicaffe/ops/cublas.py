@@ -37,6 +37,15 @@ _TYPES = {"f": (0, ctypes.c_float), "d": (1, ctypes.c_double)}  # CUDA_R_32F, CU
 _COMPUTE_DOUBLE = 70  # CUBLAS_COMPUTE_64F
 _COMPUTE = {"fp32": 68, "tf32": 77, "bf16": 75}  # CUBLAS_COMPUTE_32F, and its _FAST_ ones
 _DEFAULT = -1  # CUBLAS_GEMM_DEFAULT
+_STATUS = {  # as cuBLAS's manual has them
+    1: "CUBLAS_STATUS_NOT_INITIALIZED: no memory for it, or a driver that does not fit",
+    3: "CUBLAS_STATUS_ALLOC_FAILED: out of memory",
+    7: "CUBLAS_STATUS_INVALID_VALUE",
+    8: "CUBLAS_STATUS_ARCH_MISMATCH: this card cannot, try --precision fp32",
+    13: "CUBLAS_STATUS_EXECUTION_FAILED",
+    14: "CUBLAS_STATUS_INTERNAL_ERROR",
+    15: "CUBLAS_STATUS_NOT_SUPPORTED",
+}
 _MOST = 2**31 - 1
 _WORKSPACE, _WORKSPACE_HOPPER = 4 << 20, 32 << 20  # bytes, as cuBLAS's manual has them
 
@@ -179,7 +188,8 @@ class _Blas:
     def _call(self, name: str, *args: Any) -> None:
         status = getattr(self._library, name)(*args)
         if status:
-            raise DeviceError(f"cuBLAS's {name} returns {status}, expected 0: see its manual")
+            what = _STATUS.get(status, "see its manual")
+            raise DeviceError(f"cuBLAS's {name} returns {status}, expected 0: {what}")
 
 
 class _Thread(threading.local):

@@ -49,7 +49,10 @@ def test_by_hand(device):
     assert loss(device, "loc_loss_type: L2") == pytest.approx(squares + classes)
     positive = located - np.log(0.75)
     assert loss(device, "neg_pos_ratio: 0.5") == pytest.approx(positive)
-    logistic = lambda x, t: np.log1p(np.exp(x)) - t * x  # noqa: E731
+
+    def logistic(x, t):
+        return np.log1p(np.exp(x)) - t * x
+
     both = logistic(0, 0) + logistic(np.log(3), 1) + logistic(0, 1) + logistic(0, 0)
     assert loss(device, "conf_loss_type: LOGISTIC") == pytest.approx(located + both)
 

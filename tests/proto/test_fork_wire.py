@@ -97,7 +97,10 @@ def test_by_type(read, kind, field, payload, ours, expected):
 
 def test_numbers_inside_that_differ(read):
     """MobileNet-YOLO's, which has class_scale before noobject_scale, and anchors behind 10."""
-    scale = lambda field, value: varint(field << 3 | 5) + np.float32(value).tobytes()  # noqa: E731
+
+    def scale(field, value):
+        return varint(field << 3 | 5) + np.float32(value).tobytes()
+
     yolo = scale(4, 2) + scale(5, 3) + scale(6, 5) + number(10, 16) + scale(11, 7) + number(12, 1)
     found = read(
         layer("Yolov3", tagged(603, yolo + number(13, 1))),
